@@ -1,0 +1,66 @@
+"""What a service's event notification says, one value per change (XEP-0060 sections 7 and 8)."""
+
+from dataclasses import dataclass
+
+from pubcellar.core.values import BareJID, Item, NodeKey, SubscriptionState
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An item was published; without payload the item must be fetched (section 7.1.2.2)."""
+
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Retracted:
+    """An item was retracted (section 7.2.2.1)."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """All items of the node were removed (section 8.5.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """The node was deleted, and our subscription with it (section 8.4.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The configuration of the node changed (section 8.2.5.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionChanged:
+    """Our subscription changed (section 8.8.4), to `state`."""
+
+    state: SubscriptionState
+
+
+@dataclass(frozen=True, slots=True)
+class NotUnderstood:
+    """The service said something about the node that we cannot read: the node is in doubt."""
+
+
+Change = (
+    Published | Retracted | Purged | Deleted | Configured | SubscriptionChanged | NotUnderstood
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One notification: changes of one node, in the order in which they stood.
+
+    Attributes:
+        key: the node, with the address the notification came from as its service.
+        recipient: the address of ours it was sent to.
+        changes: at least one.
+    """
+
+    key: NodeKey
+    recipient: BareJID
+    changes: tuple[Change, ...]

@@ -1,0 +1,25 @@
+"""XML namespaces and service discovery features, under the names the XEPs give them."""
+
+NS_COMPONENT_ACCEPT = "jabber:component:accept"  # XEP-0114
+NS_STREAMS = "http://etherx.jabber.org/streams"  # RFC 6120 section 4.8
+NS_STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"  # RFC 6120 section 4.9
+NS_STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"  # RFC 6120 section 8.3
+NS_XML = "http://www.w3.org/XML/1998/namespace"
+
+NS_DATA_FORM = "jabber:x:data"  # XEP-0004
+NS_DISCO_INFO = "http://jabber.org/protocol/disco#info"  # XEP-0030
+NS_DISCO_ITEMS = "http://jabber.org/protocol/disco#items"  # XEP-0030
+NS_RSM = "http://jabber.org/protocol/rsm"  # XEP-0059
+NS_PUBSUB = "http://jabber.org/protocol/pubsub"  # XEP-0060
+NS_PUBSUB_ERRORS = "http://jabber.org/protocol/pubsub#errors"
+NS_PUBSUB_EVENT = "http://jabber.org/protocol/pubsub#event"
+NS_PUBSUB_META_DATA = "http://jabber.org/protocol/pubsub#meta-data"
+NS_PUBSUB_OWNER = "http://jabber.org/protocol/pubsub#owner"
+NS_VERSION = "jabber:iq:version"  # XEP-0092
+NS_PING = "urn:xmpp:ping"  # XEP-0199
+NS_ORDER_BY = "urn:xmpp:order-by:1"  # XEP-0413
+
+NS_ATOM = "http://www.w3.org/2005/Atom"  # RFC 4287
+NS_MICROBLOG = "urn:xmpp:microblog:0"  # XEP-0277
+
+FEATURE_PUBSUB_RSM = "http://jabber.org/protocol/pubsub#rsm"  # XEP-0060 section 6.5.4

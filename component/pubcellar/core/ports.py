@@ -1,0 +1,353 @@
+"""What the use cases need from the world, as protocols; each promise is written where it is made.
+
+Implementations: `Store` in `pubcellar.storage`; `Forwarder` and `ServiceReader` in
+`pubcellar.xmpp`; `Analysers` in `pubcellar.analysers`; `Clock` in `pubcellar.wiring`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from pubcellar.core.records import (
+    NodeRecord,
+    ParsedItem,
+    ServiceRecord,
+    StoredIdPage,
+    StoredPage,
+)
+from pubcellar.core.values import (
+    BareJID,
+    DiscoItem,
+    Item,
+    NodeKey,
+    PageInfo,
+    PageRequest,
+    Request,
+    SubscriptionState,
+)
+
+
+class Clock(Protocol):
+    """Time, handed in so that tests own it."""
+
+    def now(self) -> datetime:
+        """Return the current time, aware, in UTC."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after `seconds`."""
+        ...
+
+
+class Store(Protocol):
+    """The database. Every method is one transaction; an answer is given after the commit.
+
+    Items of a node belong to a generation. Readers see only the node's current generation. A
+    synchronisation stages the next one, invisibly, and `publish_staged` swaps it in, so that nobody
+    ever reads half a node. Within a generation `position` orders items oldest first.
+
+    All methods raise StoreUnavailable when the database is locked, full or gone.
+    """
+
+    # Services
+
+    async def service(self, service: BareJID) -> ServiceRecord | None:
+        """Return what is known of `service`, or None."""
+        ...
+
+    async def save_service(self, record: ServiceRecord) -> None:
+        """Insert or replace what is known of a service."""
+        ...
+
+    # Nodes
+
+    async def node(self, key: NodeKey) -> NodeRecord | None:
+        """Return the record of a node, or None."""
+        ...
+
+    async def save_node(self, record: NodeRecord) -> None:
+        """Insert the record, or update it, but for `generation`, `item_count` and `size_bytes`.
+
+        Those three belong to the methods that write items.
+        """
+        ...
+
+    async def forget_node(self, key: NodeKey) -> None:
+        """Delete a node with all its items; nothing happens when there is none."""
+        ...
+
+    async def count_nodes(self) -> int:
+        """Return how many nodes are recorded."""
+        ...
+
+    async def make_stale(self, now: datetime, service: BareJID | None = None) -> int:
+        """Turn every LIVE node, or every one of `service`, STALE; return how many there were.
+
+        `retry_at` of nodes in STALE and FAILED is cleared, so that they are looked at at once. Nodes
+        left SYNCING by a process that died become FAILED, to be tried again at once. Staged items
+        of the nodes touched are discarded. One statement each, however many nodes there are.
+        """
+        ...
+
+    async def nodes_to_mend(
+        self, now: datetime, limit: int, excluding: Sequence[BareJID] = ()
+    ) -> list[NodeKey]:
+        """Return STALE and FAILED nodes whose `retry_at` has come, most recently read first.
+
+        Nodes of services in `excluding` are left out.
+        """
+        ...
+
+    async def nodes_to_verify(
+        self, verified_before: datetime, read_since: datetime, limit: int
+    ) -> list[NodeKey]:
+        """Return LIVE nodes read since `read_since` with contents last verified before
+        `verified_before`, the longest unverified first."""
+        ...
+
+    async def least_recently_read(self, limit: int) -> list[NodeKey]:
+        """Return the nodes that nobody has asked for the longest, whatever their state."""
+        ...
+
+    async def record_reads(self, reads: Mapping[NodeKey, datetime]) -> None:
+        """Set `last_read_at` of every node named, where it has a record."""
+        ...
+
+    # Items, staged
+
+    async def discard_staged(self, key: NodeKey) -> None:
+        """Delete everything staged for the node."""
+        ...
+
+    async def stage(self, key: NodeKey, items: Sequence[ParsedItem]) -> None:
+        """Insert items into the next generation, or replace those staged under the same id.
+
+        New ones come after all that are staged, in the order given; replaced ones keep their place.
+        """
+        ...
+
+    async def unstage(self, key: NodeKey, item_ids: Sequence[str]) -> None:
+        """Delete these from what is staged; unknown ids are ignored."""
+        ...
+
+    async def publish_staged(
+        self, record: NodeRecord, order: Sequence[str], *, reuse_current: bool = False
+    ) -> NodeRecord:
+        """Make the staged generation the current one, delete the old one, and save `record`.
+
+        Args:
+            record: as for `save_node`.
+            order: every item id of the new generation, oldest first.
+            reuse_current: take items of `order` that are not staged over from the current
+                generation, unchanged; this is how a re-listed order is swapped in.
+
+        Returns:
+            `record` with generation, item_count and size_bytes as they now are.
+
+        Raises:
+            StoreConflict: `order` and what is there do not fit; nothing was changed.
+        """
+        ...
+
+    # Items, current generation
+
+    async def put_item(self, key: NodeKey, item: ParsedItem, *, to_newest_end: bool) -> bool:
+        """Insert an item at the newest end, or replace the one with its id; tell if it was new.
+
+        Args:
+            key: the node; StoreConflict when it has no record.
+            item: what to hold.
+            to_newest_end: whether a replaced item moves to the newest end or stays.
+        """
+        ...
+
+    async def remove_items(self, key: NodeKey, item_ids: Sequence[str]) -> frozenset[str]:
+        """Delete items; return the ids that were there."""
+        ...
+
+    async def remove_all_items(self, key: NodeKey) -> None:
+        """Delete all current items of the node."""
+        ...
+
+    async def item_ids(self, key: NodeKey) -> list[str]:
+        """Return all current item ids, oldest first."""
+        ...
+
+    async def items_by_id(self, key: NodeKey, item_ids: Sequence[str]) -> list[Item]:
+        """Return those of the current items that have one of these ids, each once, oldest first."""
+        ...
+
+    async def page(
+        self, key: NodeKey, page: PageRequest, *, newest_first: bool, max_bytes: int
+    ) -> StoredPage:
+        """Return a page of the list of current items, read in one snapshot.
+
+        Args:
+            key: the node.
+            page: which page; one without `max` is limited by `max_bytes` alone. As with
+                `paging.slice_of`, `before` pages give way at their beginning, others at their end.
+            newest_first: order of the list that is paged.
+            max_bytes: the sum of `Item.size_bytes` that may not be exceeded.
+
+        Raises:
+            ItemNotFound: the token in `after` or `before` is not in the list.
+        """
+        ...
+
+    async def id_page(
+        self, key: NodeKey, page: PageRequest, *, newest_first: bool
+    ) -> StoredIdPage:
+        """Like `page`, of item ids alone, and not limited in bytes.
+
+        Raises:
+            ItemNotFound: the token in `after` or `before` is not in the list.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardedAnswer:
+    """What the service answered to a forwarded request.
+
+    Attributes:
+        payload: the child element of the result, untouched; empty when there was none.
+        size_bytes: length of `payload` in UTF-8.
+        items: the items, where the question asked for items and the answer is a plain list of them.
+        disco_items: likewise for disco#items.
+        page: what the answer's own `<set/>` says; None where it has none.
+    """
+
+    payload: str
+    size_bytes: int
+    items: tuple[Item, ...] | None = None
+    disco_items: tuple[DiscoItem, ...] | None = None
+    page: PageInfo | None = None
+
+
+class Forwarder(Protocol):
+    """Asks the real service in the name of a requester; never in our own."""
+
+    async def forward(
+        self, request: Request, page: PageRequest | None = None
+    ) -> ForwardedAnswer:
+        """Send the request to its service as the requester's alias, and return the answer.
+
+        Args:
+            request: sent with its payload untouched,
+            page: unless this is given: then the payload's `<set/>` is replaced by it.
+
+        Raises:
+            UpstreamRefused: the service answered with an error.
+            UpstreamTimeout, UpstreamUnreachable, UpstreamAnswerTooLarge: it gave no usable answer.
+            NotAllowed: the requester's address cannot be expressed as an alias.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NodeInfo:
+    """What disco#info says of a node.
+
+    Attributes:
+        payload: the answer's child element.
+        access_model: value of `pubsub#access_model` in its metadata form, or None.
+    """
+
+    payload: str
+    access_model: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsResult:
+    """Items the service gave us; `page` is None where its answer has no `<set/>`."""
+
+    items: tuple[Item, ...]
+    page: PageInfo | None = None
+
+
+class ServiceReader(Protocol):
+    """Asks the real service in the proxy's own name, for its own copy and never for a requester.
+
+    Every method raises UpstreamRefused, UpstreamTimeout, UpstreamUnreachable,
+    UpstreamAnswerTooLarge, or UpstreamAnswerInvalid.
+    """
+
+    async def node_info(self, key: NodeKey) -> NodeInfo:
+        """Return disco#info of the node (XEP-0060 section 5.4)."""
+        ...
+
+    async def item_ids(self, key: NodeKey) -> list[str]:
+        """Return the ids that disco#items of the node lists, in the service's order (5.5).
+
+        Where the service pages disco#items, all pages are fetched.
+        """
+        ...
+
+    async def items(
+        self,
+        key: NodeKey,
+        *,
+        item_ids: Sequence[str] = (),
+        max_items: int | None = None,
+        page: PageRequest | None = None,
+    ) -> ItemsResult:
+        """Return items of the node, as asked (XEP-0060 section 6.5)."""
+        ...
+
+    async def subscribe(self, key: NodeKey) -> SubscriptionState:
+        """Subscribe our own address to the node (XEP-0060 section 6.1).
+
+        Only to be called after a read of that node succeeded: where a service creates nodes on
+        subscription, subscribing to a missing one would make it.
+        """
+        ...
+
+    async def unsubscribe(self, key: NodeKey) -> None:
+        """End our own subscription (XEP-0060 section 6.2)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an analyser made of a node.
+
+    Attributes:
+        analyser: its name.
+        type: its word for what the node holds.
+        subtype: a finer word, or None.
+        to_sync: whether the node is to be held.
+    """
+
+    analyser: str
+    type: str
+    subtype: str | None
+    to_sync: bool
+
+
+class Analysers(Protocol):
+    """The registered analysers, in the order of their registration."""
+
+    def needs_namespace(self, node: str) -> bool:
+        """Tell whether the verdict on `node` may depend on what its items hold."""
+        ...
+
+    async def analyse(self, key: NodeKey, namespace: str | None) -> Verdict | None:
+        """Return the verdict of the first analyser that matches, or None.
+
+        Args:
+            key: the node.
+            namespace: payload namespace of its first item, or None when it has none.
+
+        Raises:
+            AnalyserError: an analyser matched and then failed, or took too long.
+        """
+        ...
+
+    async def parse(self, analyser: str, key: NodeKey, items: Sequence[Item]) -> list[ParsedItem]:
+        """Return the items with what the analyser's parser makes of them, in the same order.
+
+        An item whose parser fails or takes too long comes back raw; the failure is counted and
+        logged. Never raises.
+        """
+        ...
