@@ -64,6 +64,10 @@ class TooManyRequests(RequestError):
     """As many requests as we hold at once are already in flight."""
 
 
+class Stopping(RequestError):
+    """The proxy is being stopped; the request can be repeated later."""
+
+
 class UpstreamError(ProxyError):
     """The real service, or the way to it, is at fault; abstract."""
 
@@ -78,7 +82,7 @@ class UpstreamUnreachable(UpstreamError):
     def __init__(self, text: str, refusal: "UpstreamRefused | None" = None) -> None:
         super().__init__(text)
         self.refusal = refusal
-        """The stanza error that said so, to be relayed as it came; None when we noticed ourselves."""
+        """The stanza error that said so, to be relayed as it came; None where nobody did."""
 
 
 class UpstreamAnswerTooLarge(UpstreamError):

@@ -46,9 +46,7 @@ class NotUnderstood:
     """The service said something about the node that we cannot read: the node is in doubt."""
 
 
-Change = (
-    Published | Retracted | Purged | Deleted | Configured | SubscriptionChanged | NotUnderstood
-)
+Change = Published | Retracted | Purged | Deleted | Configured | SubscriptionChanged | NotUnderstood
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Pages of a list (XEP-0059), decided without knowing where the list lives.
 
-A list has one order; tokens are its elements' ids. This module cuts lists that are at hand; lists in
-the database are cut by the store, which answers `PageRequest`s in the same way.
+A list has one order; tokens are its elements' ids. This module cuts lists that are at hand; lists
+in the database are cut by the store, which answers `PageRequest`s in the same way.
 """
 
 from collections.abc import Sequence

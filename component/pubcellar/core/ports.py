@@ -84,9 +84,9 @@ class Store(Protocol):
     async def make_stale(self, now: datetime, service: BareJID | None = None) -> int:
         """Turn every LIVE node, or every one of `service`, STALE; return how many there were.
 
-        `retry_at` of nodes in STALE and FAILED is cleared, so that they are looked at at once. Nodes
-        left SYNCING by a process that died become FAILED, to be tried again at once. Staged items
-        of the nodes touched are discarded. One statement each, however many nodes there are.
+        `retry_at` of nodes in STALE and FAILED is cleared, so that they are looked at at once.
+        Nodes left SYNCING by a process that died become FAILED, to be tried again at once. Staged
+        items of the nodes touched are discarded. One statement each, however many nodes there are.
         """
         ...
 
@@ -195,9 +195,7 @@ class Store(Protocol):
         """
         ...
 
-    async def id_page(
-        self, key: NodeKey, page: PageRequest, *, newest_first: bool
-    ) -> StoredIdPage:
+    async def id_page(self, key: NodeKey, page: PageRequest, *, newest_first: bool) -> StoredIdPage:
         """Like `page`, of item ids alone, and not limited in bytes.
 
         Raises:
@@ -228,9 +226,7 @@ class ForwardedAnswer:
 class Forwarder(Protocol):
     """Asks the real service in the name of a requester; never in our own."""
 
-    async def forward(
-        self, request: Request, page: PageRequest | None = None
-    ) -> ForwardedAnswer:
+    async def forward(self, request: Request, page: PageRequest | None = None) -> ForwardedAnswer:
         """Send the request to its service as the requester's alias, and return the answer.
 
         Args:

@@ -1,8 +1,7 @@
 """How one service behaves where services differ, learnt by looking, never hard-coded.
 
-Two rules. A trait that is not known is None, and a question whose answer depends on it is forwarded.
-What contradicts a known trait clears it. XEP-0060 leaves all of this to the service; the
-differences seen so far are listed in docs/services.md.
+Two rules. A trait that is not known is None, and a question whose answer depends on it is
+forwarded. What contradicts a known trait clears it. XEP-0060 leaves all of this to the service.
 """
 
 from collections.abc import Sequence
@@ -84,9 +83,7 @@ def are_ids_as_requested(asked: Sequence[str], answered: Sequence[str]) -> bool 
     return None
 
 
-def did_republished_move(
-    before: Sequence[str], after: Sequence[str], item_id: str
-) -> bool | None:
+def did_republished_move(before: Sequence[str], after: Sequence[str], item_id: str) -> bool | None:
     """Tell from two listings, oldest first, whether republishing moved `item_id` to the end.
 
     None where the listings differ in other ways, or where the item was the newest anyway.

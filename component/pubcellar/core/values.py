@@ -21,6 +21,11 @@ class Requester:
     full: FullJID
     bare: BareJID
 
+    @property
+    def has_resource(self) -> bool:
+        """Whether the address has a resource."""
+        return len(self.full) != len(self.bare)
+
 
 @dataclass(frozen=True, slots=True)
 class NodeKey:
@@ -42,7 +47,7 @@ class Item:
         xml: the whole `<item xmlns='http://jabber.org/protocol/pubsub'/>`, every namespace it needs
             declared on it, equal under exclusive canonicalisation to what the service sent.
         publisher: the `publisher` attribute (XEP-0060 section 12.17), or None.
-        payload_namespace: namespace of the first child element, or None for an item without payload.
+        payload_namespace: namespace of the first child element; None without payload.
     """
 
     item_id: str
@@ -132,7 +137,12 @@ class ServiceItemsQuestion:
 
 @dataclass(frozen=True, slots=True)
 class OtherQuestion:
-    """A read that the cache does not completely understand, and so forwards."""
+    """A read that the cache does not completely understand, and so forwards.
+
+    `invalid_page` says what is wrong with its `<set/>`, where that is why.
+    """
+
+    invalid_page: str | None = None
 
 
 Question = (

@@ -1,0 +1,114 @@
+"""Addresses: normalised once at the door, and ours told apart from everybody else's.
+
+The proxy answers at its own JID, for the default service, and at one address per service and user,
+whose local part is the other's bare JID under XEP-0106. docs/architecture.md, "Addresses".
+"""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from functools import lru_cache
+
+from twisted.words.protocols.jabber.jid import InvalidFormat, parse, prep
+
+from pubcellar.core.errors import ForwardingLoop, NotAllowed, ServiceNotProxied
+from pubcellar.core.escaping import escaped, unescaped
+from pubcellar.core.values import BareJID, FullJID, Requester
+
+LOCAL_PART_BYTES = 1023  # RFC 7622 section 3.3.1
+DEEPEST_ALIAS = 8
+
+
+@lru_cache(maxsize=16384)
+def requester(address: str) -> Requester:
+    """Return `address` normalised, with and without its resource.
+
+    Raises:
+        ValueError: it is no JID (RFC 7622).
+    """
+    try:
+        local_part, domain, resource = prep(*parse(address))
+    except (InvalidFormat, UnicodeError) as error:
+        raise ValueError("not a JID") from error
+    bare = f"{local_part}@{domain}" if local_part else domain
+    return Requester(full=FullJID(f"{bare}/{resource}" if resource else bare), bare=BareJID(bare))
+
+
+def bare_jid(address: str) -> BareJID:
+    """Return the bare JID of `address`, normalised; ValueError as for `requester`."""
+    return requester(address).bare
+
+
+class Addresses:
+    """Maps our addresses to services and users, and back.
+
+    Args:
+        component: the JID of the component.
+        default: the service behind the component's own JID, or None.
+        allowed: exact JIDs or globs of the services that are proxied.
+    """
+
+    def __init__(self, component: BareJID, default: BareJID | None, allowed: Sequence[str]) -> None:
+        self.component = component
+        self.default = default
+        self._allowed = tuple(allowed)
+
+    def is_ours(self, address: BareJID) -> bool:
+        """Tell whether the address is the component's own, or one within its domain."""
+        return address.rpartition("@")[2] == self.component
+
+    def service(self, asked: BareJID) -> BareJID | None:
+        """Return the service that an address of ours stands for; None for the default address
+        where no default service is configured.
+
+        Raises:
+            ServiceNotProxied: the address stands for nothing that is allowed.
+        """
+        if asked == self.component:
+            return self.default
+        local_part = asked.rpartition("@")[0]
+        try:
+            service = unescaped(local_part)
+            is_canonical = bare_jid(service) == service
+        except ValueError:
+            is_canonical = False
+        if not is_canonical or not self._is_allowed(BareJID(service)):
+            raise ServiceNotProxied("no such service is proxied here")
+        return BareJID(service)
+
+    def _is_allowed(self, service: BareJID) -> bool:
+        return not self.is_ours(service) and any(
+            fnmatchcase(service, pattern) for pattern in self._allowed
+        )
+
+    def alias(self, of: Requester) -> FullJID:
+        """Return the address that stands for a user at the services, resource included.
+
+        Raises:
+            ForwardingLoop: the user is an alias of ours, possibly behind other proxies.
+            NotAllowed: the escaped address is longer than a local part may be.
+        """
+        self.refuse_loop(of.bare)
+        local_part = escaped(of.bare)
+        alias = f"{local_part}@{self.component}"
+        if len(local_part.encode()) > LOCAL_PART_BYTES or requester(alias).full != alias:
+            raise NotAllowed("your address cannot be expressed as an alias of this proxy")
+        return FullJID(alias + of.full.removeprefix(of.bare))
+
+    def refuse_loop(self, address: BareJID) -> None:
+        """Make sure that a request from `address` has not been through this proxy.
+
+        Raises:
+            ForwardingLoop: it is one of our addresses, or an alias of one at another proxy.
+        """
+        seen = str(address)
+        for _ in range(DEEPEST_ALIAS):
+            if self.is_ours(BareJID(seen)):
+                raise ForwardingLoop("this request has been through this proxy before")
+            local_part = seen.rpartition("@")[0]
+            if not local_part:
+                return
+            try:
+                seen = unescaped(local_part)
+            except ValueError:
+                return
+        raise ForwardingLoop("this request has been through too many proxies")

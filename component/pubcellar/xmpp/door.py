@@ -1,0 +1,255 @@
+"""The stanza door: every stanza that comes in is told apart here, once, by what it is.
+
+Requests go to `pubcellar.xmpp.requests`, replies to the tracker, notifications to the use cases. Every get or set gets exactly one answer, whatever happens on the way; nothing else gets
+any.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from pubcellar.core.counters import Counters, Happened
+from pubcellar.core.errors import (
+    BadRequest,
+    ProxyError,
+    StanzaTooLarge,
+    Stopping,
+    TooManyRequests,
+    UpstreamAnswerInvalid,
+    UpstreamAnswerTooLarge,
+)
+from pubcellar.core.events import Event
+from pubcellar.core.namespaces import (
+    NS_COMPONENT_ACCEPT,
+)
+from pubcellar.core.values import (
+    BareJID,
+)
+from pubcellar.xmpp.addresses import Addresses, requester
+from pubcellar.xmpp.errors import error_payload
+from pubcellar.xmpp.events import EVENT, events
+from pubcellar.xmpp.incoming import Incoming
+from pubcellar.xmpp.requests import Requests
+from pubcellar.xmpp.stanzas import (
+    Element,
+    children,
+    iq,
+    lang_of,
+    name_of,
+    namespace_of,
+)
+from pubcellar.xmpp.tracker import Tracker
+
+log = logging.getLogger(__name__)
+
+
+class UseCases(Protocol):
+    """What the door needs of `pubcellar.proxy`."""
+
+    def notified(self, event: Event) -> None:
+        """Take a notification that came to the component's own address."""
+        ...
+
+    def service_in_doubt(self, service: BareJID) -> None:
+        """Something of this service was lost: what is held of it is in doubt."""
+        ...
+
+    def stream_opened(self) -> None:
+        """The stream is up."""
+        ...
+
+    def stream_closed(self) -> None:
+        """The stream is gone, and notifications with it."""
+        ...
+
+
+class StanzaDoor:
+    """Implements `pubcellar.xmpp.stream.StreamListener`.
+
+    Args:
+        addresses: tells our addresses apart.
+        tracker: gets the replies.
+        requests: answers requests.
+        use_cases: get notifications, and are told of the stream.
+        counters: what is dropped is counted there.
+        max_requests: how many requests may be in flight; more are refused at once.
+    """
+
+    def __init__(
+        self,
+        addresses: Addresses,
+        tracker: Tracker,
+        requests: Requests,
+        use_cases: UseCases,
+        counters: Counters,
+        max_requests: int,
+    ) -> None:
+        self._addresses = addresses
+        self._tracker = tracker
+        self._requests = requests
+        self._use_cases = use_cases
+        self._counters = counters
+        self._max_requests = max_requests
+        self._send: Callable[[bytes], None] | None = None
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
+
+    # The stream's side
+
+    def stream_opened(self, send: Callable[[bytes], None]) -> None:
+        """Answer and ask through `send` from now on."""
+        self._send = send
+        self._tracker.opened(send)
+        self._use_cases.stream_opened()
+
+    def stream_closed(self) -> None:
+        """Fail what waits for replies; what is still being answered has nowhere to go."""
+        self._send = None
+        for task in self._in_flight:
+            task.cancel()
+        self._tracker.closed()
+        self._use_cases.stream_closed()
+
+    def stanza_received(self, stanza: Element) -> None:
+        """Tell what the stanza is, and hand it on."""
+        try:
+            sender = requester(stanza.get("from", ""))
+            recipient = requester(stanza.get("to", ""))
+        except ValueError:
+            self._drop("an address is missing or no JID")
+            return
+        if namespace_of(stanza) != NS_COMPONENT_ACCEPT or not self._addresses.is_ours(
+            recipient.bare
+        ):
+            self._drop("it is not for us")
+            return
+        match name_of(stanza), stanza.get("type"):
+            case "iq", ("result" | "error"):
+                self._tracker.received(stanza.get("id", ""), sender.full, recipient.full, stanza)
+            case "iq", ("get" | "set"):
+                self._begin(stanza)
+            case "message", _:
+                self._message(stanza)
+            case "presence", _:
+                pass
+            case _:
+                self._drop("it is no stanza")
+
+    def stanza_unreadable(
+        self, name: str, attributes: Mapping[str, str], *, is_too_large: bool
+    ) -> None:
+        """Answer a request that cannot be read, and fail the request whose reply cannot be."""
+        self._counters.count(Happened.STANZA_TOO_LARGE if is_too_large else Happened.STANZA_DROPPED)
+        log.warning(
+            "a received %s from %s was %s",
+            name,
+            attributes.get("from"),
+            "over the caps of [component] max_received_*" if is_too_large else "malformed",
+        )
+        try:
+            sender = requester(attributes.get("from", ""))
+            recipient = requester(attributes.get("to", ""))
+        except ValueError:
+            return
+        error: ProxyError
+        match name, attributes.get("type"):
+            case "iq", ("get" | "set"):
+                error = StanzaTooLarge("too large") if is_too_large else BadRequest("malformed")
+                self._answer(attributes, error_payload(error), is_error=True)
+            case "iq", ("result" | "error"):
+                error = (
+                    UpstreamAnswerTooLarge(f"the answer of {sender.bare} is too large to pass on")
+                    if is_too_large
+                    else UpstreamAnswerInvalid(f"the answer of {sender.bare} is malformed")
+                )
+                id_ = attributes.get("id", "")
+                self._tracker.refused(id_, sender.full, recipient.full, error)
+            case "message", _:
+                self._use_cases.service_in_doubt(sender.bare)
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Let requests in flight be answered for so long, then fail the rest; take no more."""
+        self._is_stopping = True
+        if self._in_flight:
+            await asyncio.wait(self._in_flight, timeout=grace_seconds)
+        for task in self._in_flight:
+            task.cancel()
+        if self._in_flight:
+            await asyncio.wait(self._in_flight)
+
+    # Requests
+
+    def _begin(self, stanza: Element) -> None:
+        if self._is_stopping or len(self._in_flight) >= self._max_requests:
+            error: ProxyError = (
+                Stopping("the proxy is being stopped")
+                if self._is_stopping
+                else TooManyRequests("too many requests are in flight")
+            )
+            self._answer(dict(stanza.attrib), error_payload(error), is_error=True)
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(stanza))
+        self._in_flight.add(task)
+        task.add_done_callback(self._in_flight.discard)
+
+    async def _serve(self, stanza: Element) -> None:
+        is_error = True
+        try:
+            payload = await self._dispatch(stanza)
+            is_error = False
+        except asyncio.CancelledError:
+            stopping = Stopping("the proxy is being stopped")
+            self._answer(dict(stanza.attrib), error_payload(stopping), is_error=True)
+            raise
+        except ProxyError as error:
+            self._counters.count(Happened.REFUSED)
+            payload = error_payload(error)
+        except Exception as error:
+            log.exception("a request could not be answered id=%s", stanza.get("id"))
+            payload = error_payload(error)
+        self._answer(dict(stanza.attrib), payload, is_error=is_error)
+
+    async def _dispatch(self, stanza: Element) -> str:
+        payloads = children(stanza)
+        if len(payloads) != 1:
+            raise BadRequest("an iq of type get or set has exactly one child element")
+        recipient = requester(stanza.get("to", ""))
+        request = Incoming(
+            requester=requester(stanza.get("from", "")),
+            asked=recipient.bare,
+            has_resource=recipient.has_resource,
+            payload=payloads[0],
+            lang=lang_of(stanza),
+        )
+        return await self._requests.answer(stanza.get("type", ""), request)
+
+    def _answer(self, attributes: Mapping[str, str], payload: str, *, is_error: bool) -> None:
+        if self._send is None:
+            return
+        self._send(
+            iq(
+                "error" if is_error else "result",
+                id_=attributes.get("id", ""),
+                sender=attributes.get("to", ""),
+                recipient=attributes.get("from", ""),
+                payload=payload,
+            )
+        )
+
+    # Messages
+
+    def _message(self, message: Element) -> None:
+        if message.find(EVENT) is None:
+            return
+        sender = requester(message.get("from", ""))
+        recipient = requester(message.get("to", ""))
+        if sender.has_resource or str(recipient.full) != self._addresses.component:
+            self._counters.count(Happened.EVENT_IGNORED)
+            return
+        for event in events(message, sender.bare, recipient.bare):
+            self._use_cases.notified(event)
+
+    def _drop(self, why: str) -> None:
+        self._counters.count(Happened.STANZA_DROPPED)
+        log.debug("dropped a stanza: %s", why)

@@ -1,0 +1,170 @@
+"""The services: asked in the name of a requester, or for the proxy's own copy, never mixed.
+
+A forwarded request goes out as the requester's alias, a stranger to the service with no rights of
+ours; what we hold and follow is asked for and subscribed to as the component itself.
+"""
+
+from collections.abc import Sequence
+from xml.sax.saxutils import quoteattr
+
+from lxml import etree
+
+from pubcellar.core.errors import UpstreamAnswerInvalid
+from pubcellar.core.namespaces import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PUBSUB, NS_RSM
+from pubcellar.core.ports import ForwardedAnswer, ItemsResult, NodeInfo
+from pubcellar.core.values import (
+    ItemsQuestion,
+    NodeItemsQuestion,
+    NodeKey,
+    PageRequest,
+    Request,
+    ServiceItemsQuestion,
+    SubscriptionState,
+)
+from pubcellar.xmpp.addresses import Addresses
+from pubcellar.xmpp.errors import refusal
+from pubcellar.xmpp.questions import SET
+from pubcellar.xmpp.results import (
+    access_model,
+    disco_items_list,
+    items_list,
+    payload_of,
+    subscription_state,
+)
+from pubcellar.xmpp.stanzas import Element, parse_element, qualified, serialised
+from pubcellar.xmpp.tracker import Tracker
+
+MOST_DISCO_PAGES = 1000
+
+
+class AliasForwarder:
+    """Implements `core.ports.Forwarder` with aliases (docs/architecture.md, "Who asks")."""
+
+    def __init__(self, tracker: Tracker, addresses: Addresses) -> None:
+        self._tracker = tracker
+        self._addresses = addresses
+
+    async def forward(self, request: Request, page: PageRequest | None = None) -> ForwardedAnswer:
+        """See `core.ports.Forwarder.forward`."""
+        payload = request.payload if page is None else _with_page(request.payload, page)
+        reply = await self._tracker.request(
+            "get",
+            sender=self._addresses.alias(request.requester),
+            to=request.service,
+            payload=payload,
+            lang=request.lang,
+        )
+        if reply.get("type") == "error":
+            raise refusal(reply)
+        return _forwarded_answer(request, payload_of(reply))
+
+
+def _forwarded_answer(request: Request, element: Element | None) -> ForwardedAnswer:
+    payload = "" if element is None else serialised(element)
+    size_bytes = len(payload.encode())
+    try:
+        match request.question:
+            case ItemsQuestion():
+                items, page = items_list(element)
+                return ForwardedAnswer(payload, size_bytes, items=items, page=page)
+            case NodeItemsQuestion() | ServiceItemsQuestion():
+                disco_items, page = disco_items_list(element)
+                return ForwardedAnswer(payload, size_bytes, disco_items=disco_items, page=page)
+    except UpstreamAnswerInvalid:
+        # Not a plain list: still the service's answer, to be relayed as it is.
+        pass
+    return ForwardedAnswer(payload, size_bytes)
+
+
+def _with_page(payload: str, page: PageRequest) -> str:
+    element = parse_element(payload)
+    for old in element.findall(SET):
+        element.remove(old)
+    element.append(_page_element(page))
+    return serialised(element)
+
+
+def _page_element(page: PageRequest) -> Element:
+    element = etree.Element(qualified(NS_RSM, "set"), nsmap={None: NS_RSM})
+    given = {"max": page.max, "after": page.after, "before": page.before, "index": page.index}
+    for name, value in given.items():
+        if value is not None:
+            etree.SubElement(element, qualified(NS_RSM, name)).text = str(value)
+    return element
+
+
+class ComponentReader:
+    """Implements `core.ports.ServiceReader` as the component itself."""
+
+    def __init__(self, tracker: Tracker, own_jid: str) -> None:
+        self._tracker = tracker
+        self._own_jid = own_jid
+
+    async def node_info(self, key: NodeKey) -> NodeInfo:
+        """See `core.ports.ServiceReader.node_info`."""
+        query = f"<query xmlns='{NS_DISCO_INFO}' node={quoteattr(key.node)}/>"
+        payload = await self._ask("get", key, query)
+        if payload is None or payload.tag != qualified(NS_DISCO_INFO, "query"):
+            raise UpstreamAnswerInvalid("not an answer to disco#info")
+        return NodeInfo(serialised(payload), access_model(payload))
+
+    async def item_ids(self, key: NodeKey) -> list[str]:
+        """See `core.ports.ServiceReader.item_ids`."""
+        found: list[str] = []
+        after: str | None = None
+        for _ in range(MOST_DISCO_PAGES):
+            wanted = "" if after is None else serialised(_page_element(PageRequest(after=after)))
+            query = f"<query xmlns='{NS_DISCO_ITEMS}' node={quoteattr(key.node)}>{wanted}</query>"
+            items, page = disco_items_list(await self._ask("get", key, query))
+            if any(item.name is None for item in items):
+                raise UpstreamAnswerInvalid("disco#items of a node without the items' ids")
+            found += [item.name or "" for item in items]
+            if page is None or not items or page.last is None or page.last == after:
+                break
+            if page.count is not None and len(found) >= page.count:
+                break
+            after = page.last
+        if len(set(found)) != len(found):
+            raise UpstreamAnswerInvalid("disco#items lists an item twice")
+        return found
+
+    async def items(
+        self,
+        key: NodeKey,
+        *,
+        item_ids: Sequence[str] = (),
+        max_items: int | None = None,
+        page: PageRequest | None = None,
+    ) -> ItemsResult:
+        """See `core.ports.ServiceReader.items`."""
+        limit = "" if max_items is None else f" max_items='{max_items}'"
+        wanted = "".join(f"<item id={quoteattr(item_id)}/>" for item_id in item_ids)
+        pubsub = (
+            f"<pubsub xmlns='{NS_PUBSUB}'><items node={quoteattr(key.node)}{limit}>{wanted}"
+            f"</items>{'' if page is None else serialised(_page_element(page))}</pubsub>"
+        )
+        items, page_info = items_list(await self._ask("get", key, pubsub))
+        return ItemsResult(items, page_info)
+
+    async def subscribe(self, key: NodeKey) -> SubscriptionState:
+        """See `core.ports.ServiceReader.subscribe`."""
+        payload = await self._ask("set", key, self._subscription("subscribe", key))
+        return subscription_state(payload)
+
+    async def unsubscribe(self, key: NodeKey) -> None:
+        """See `core.ports.ServiceReader.unsubscribe`."""
+        await self._ask("set", key, self._subscription("unsubscribe", key))
+
+    def _subscription(self, verb: str, key: NodeKey) -> str:
+        return (
+            f"<pubsub xmlns='{NS_PUBSUB}'><{verb} node={quoteattr(key.node)} "
+            f"jid={quoteattr(self._own_jid)}/></pubsub>"
+        )
+
+    async def _ask(self, type_: str, key: NodeKey, payload: str) -> Element | None:
+        reply = await self._tracker.request(
+            type_, sender=self._own_jid, to=key.service, payload=payload
+        )
+        if reply.get("type") == "error":
+            raise refusal(reply)
+        return payload_of(reply)
