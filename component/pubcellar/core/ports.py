@@ -299,6 +299,10 @@ class ServiceReader(Protocol):
         """
         ...
 
+    async def subscription(self, key: NodeKey) -> SubscriptionState:
+        """Return the state of our own subscription (XEP-0060 section 5.6)."""
+        ...
+
     async def unsubscribe(self, key: NodeKey) -> None:
         """End our own subscription (XEP-0060 section 6.2)."""
         ...

@@ -44,9 +44,9 @@ class AnalyserClient:
     other nodes, such as the comments of a post, are often needed, but which services are asked is
     the operator's decision, never that of whoever wrote the item.
 
-    Both methods return Deferreds, which an `async def` may await. A plain function runs in a thread;
-    what it asks for there is begun, on the thread of the event loop, when it returns, so that no two
-    threads ever touch a Deferred. It must return the Deferred, and cannot wait for it.
+    Both methods return Deferreds, which an `async def` may await. A plain function runs in a
+    thread; what it asks for there is begun, on the thread of the event loop, when it returns, so
+    that no two threads ever touch a Deferred. It must return the Deferred, and cannot wait for it.
 
     Attributes:
         jid: the proxy's own address.
@@ -108,7 +108,7 @@ class AnalyserClient:
         if self._is_closed:
             raise NotAllowed("the call that this client was made for is over")
         address = service if isinstance(service, JID) else JID(service)
-        if address.full() != self._service:
+        if address.full() != self._service:  # type: ignore[no-untyped-call]
             raise NotAllowed(f"only the item's own service, {self._service}, can be asked")
         return NodeKey(self._service, node)
 

@@ -65,8 +65,30 @@ def driven(work: Coroutine[Any, Any, Result]) -> Generator[Any, Any, Result]:
         sent, thrown = None, None
         try:
             if isinstance(yielded, Deferred):
-                sent = yield from as_future(yielded)
+                yield from _fired(yielded)
             else:
                 sent = yield yielded
         except BaseException as error:  # Cancellation too: it is for the coroutine to see.
             thrown = error
+
+
+def _fired(deferred: Deferred[Any]) -> Generator[Any, Any, None]:
+    """Wait until the Deferred has fired, and leave in it what it fired with.
+
+    A coroutine that awaits a Deferred takes the result out of it, and not what is sent to it.
+    """
+    future = asyncio.get_running_loop().create_future()
+
+    def fire(result: object) -> object:
+        if not future.done():
+            future.set_result(None)
+        return result
+
+    deferred.addBoth(fire)
+    try:
+        yield from future
+    except BaseException:
+        # Nobody will take the error any more that cancelling makes.
+        deferred.addErrback(lambda _: None)
+        deferred.cancel()
+        raise

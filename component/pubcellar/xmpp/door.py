@@ -1,7 +1,7 @@
 """The stanza door: every stanza that comes in is told apart here, once, by what it is.
 
-Requests go to `pubcellar.xmpp.requests`, replies to the tracker, notifications to the use cases. Every get or set gets exactly one answer, whatever happens on the way; nothing else gets
-any.
+Requests go to `pubcellar.xmpp.requests`, replies to the tracker, notifications to the use cases.
+Every get or set gets exactly one answer, whatever happens on the way; nothing else gets any.
 """
 
 import asyncio

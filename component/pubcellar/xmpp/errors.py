@@ -51,6 +51,9 @@ STANZA_ERRORS: dict[type[errors.ProxyError], StanzaError] = {
 
 INTERNAL_ERROR = StanzaError("cancel", "internal-server-error")
 
+LARGEST_ERROR = 16 * 1024
+"""Characters; of an error longer than that only type and condition are relayed."""
+
 # RFC 6120 sections 8.3.3.15 and 8.3.3.16: these say that the service cannot be reached at the
 # moment, not that it refuses.
 OUTAGES = frozenset({"remote-server-not-found", "remote-server-timeout"})
@@ -63,8 +66,8 @@ def error_payload(error: BaseException) -> str:
     """
     if isinstance(error, errors.UpstreamUnreachable) and error.refusal is not None:
         return error_payload(error.refusal)
-    if isinstance(error, errors.UpstreamRefused) and error.error_xml:
-        return error.error_xml
+    if isinstance(error, errors.UpstreamRefused):
+        return error.error_xml or _written(StanzaError(error.error_type, error.condition), "")
     if isinstance(error, errors.ProxyError):
         return _written(STANZA_ERRORS[type(error)], str(error))
     return _written(INTERNAL_ERROR, "the proxy failed; its log says why")
@@ -81,6 +84,7 @@ def refusal(reply: Element) -> errors.UpstreamError:
     element = reply.find(qualified(NS_COMPONENT_ACCEPT, "error"))
     if element is None:
         return errors.UpstreamAnswerInvalid("the service answered with an error that says nothing")
+    error_xml = serialised(element)
     condition, text, application_conditions = "undefined-condition", None, []
     for child in children(element):
         if namespace_of(child) != NS_STANZA_ERRORS:
@@ -94,7 +98,7 @@ def refusal(reply: Element) -> errors.UpstreamError:
         condition,
         application_conditions=tuple(application_conditions),
         text=text,
-        error_xml=serialised(element),
+        error_xml=error_xml if len(error_xml) <= LARGEST_ERROR else "",
     )
     if condition in OUTAGES:
         return errors.UpstreamUnreachable(f"the service is away: {condition}", refused)

@@ -24,6 +24,7 @@ from pubcellar.xmpp.stanzas import (
 )
 
 SET = qualified(NS_RSM, "set")
+_NONE = SubscriptionState.NONE
 
 # Elements that belong to a stream have no business inside an item (docs/architecture.md, threat 8).
 _STANZA_NAMESPACES = frozenset({NS_COMPONENT_ACCEPT, "jabber:client", "jabber:server", NS_STREAMS})
@@ -101,12 +102,29 @@ def access_model(payload: Element) -> str | None:
 def subscription_state(payload: Element | None) -> SubscriptionState:
     """Return the state that the answer to a subscription request names (XEP-0060 section 6.1.2)."""
     element = None if payload is None else payload.find(qualified(NS_PUBSUB, "subscription"))
-    if element is None:
-        return SubscriptionState.SUBSCRIBED
+    return SubscriptionState.SUBSCRIBED if element is None else _state(element)
+
+
+def own_subscription(payload: Element | None, node: str, jid: str) -> SubscriptionState:
+    """Return the state of the subscription of `jid` in a list of subscriptions (section 5.6).
+
+    Where the list was asked for one node, entries may leave out which node they are for.
+    """
+    entries = [] if payload is None else payload.iter(qualified(NS_PUBSUB, "subscription"))
+    states = [
+        _state(entry)
+        for entry in entries
+        if entry.get("jid") == jid and entry.get("node", node) == node
+    ]
+    is_subscribed = SubscriptionState.SUBSCRIBED in states
+    return SubscriptionState.SUBSCRIBED if is_subscribed else (states or [_NONE])[0]
+
+
+def _state(element: Element) -> SubscriptionState:
     try:
         return SubscriptionState(element.get("subscription", SubscriptionState.SUBSCRIBED))
     except ValueError:
-        return SubscriptionState.NONE
+        return _NONE
 
 
 def page_info(element: Element) -> PageInfo:

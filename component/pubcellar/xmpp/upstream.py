@@ -28,6 +28,7 @@ from pubcellar.xmpp.results import (
     access_model,
     disco_items_list,
     items_list,
+    own_subscription,
     payload_of,
     subscription_state,
 )
@@ -150,6 +151,13 @@ class ComponentReader:
         """See `core.ports.ServiceReader.subscribe`."""
         payload = await self._ask("set", key, self._subscription("subscribe", key))
         return subscription_state(payload)
+
+    async def subscription(self, key: NodeKey) -> SubscriptionState:
+        """See `core.ports.ServiceReader.subscription`."""
+        pubsub = (
+            f"<pubsub xmlns='{NS_PUBSUB}'><subscriptions node={quoteattr(key.node)}/></pubsub>"
+        )
+        return own_subscription(await self._ask("get", key, pubsub), key.node, self._own_jid)
 
     async def unsubscribe(self, key: NodeKey) -> None:
         """See `core.ports.ServiceReader.unsubscribe`."""

@@ -1,0 +1,56 @@
+# Everything a developer runs. Needs Debian 12 or newer, and root or sudo where packages are missing.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+ROUNDS ?= 5
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: help setup test demo lint format acceptance clean
+
+help:
+	@echo 'make test         set up everything; run all checks and tests'
+	@echo 'make demo         show what Pubcellar does in front of a throw-away server'
+	@echo 'make demo KEEP=1  the same, and leave it running to point a client at it'
+	@echo 'make lint         run the checks alone'
+	@echo 'make format       format and repair what can be repaired'
+	@echo 'make acceptance   the tests, then the server tests over and over (ROUNDS=$(ROUNDS))'
+	@echo 'make clean        remove what the other commands made'
+
+setup: $(READY)
+	@.ci/install-packages
+
+$(READY): pyproject.toml
+	@.ci/install-packages
+	@echo 'Preparing $(VENV)'
+	@"$$(.ci/find-python)" -m venv --clear $(VENV)
+	@$(BIN)/pip install --quiet --editable '.[test]'
+	@touch $@
+
+test: lint
+	$(BIN)/pytest -q
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+demo: setup
+	@PYTHONPATH=tests/servers $(BIN)/python tests/demo/demo.py $(if $(filter-out 0,$(KEEP)),--keep)
+
+acceptance: test
+	for round in $$(seq $(ROUNDS)); do \
+	    echo "Server tests, round $$round of $(ROUNDS)"; \
+	    $(BIN)/pytest -q -m servers || exit 1; \
+	done
+
+clean:
+	rm -rf $(VENV) build dist component/*.egg-info *.egg-info .coverage .hypothesis \
+	    .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find component migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +

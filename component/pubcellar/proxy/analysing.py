@@ -1,0 +1,141 @@
+"""Analysis: which analyser a node is for, and so whether it is held.
+
+It begins behind a forwarded items read that succeeded, and its verdict is remembered, so that the
+next read of a node that is not held costs the service one stanza and no more.
+"""
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+
+from pubcellar.core.errors import AnalyserError, ProxyError, UpstreamRefused
+from pubcellar.core.ports import ForwardedAnswer, Verdict
+from pubcellar.core.records import NodeRecord
+from pubcellar.core.states import NodeState
+from pubcellar.core.values import Item, ItemsQuestion, NodeKey
+from pubcellar.proxy.nodes import Nodes
+from pubcellar.proxy.parts import Parts
+from pubcellar.proxy.worker import Workers
+
+log = logging.getLogger(__name__)
+
+MOST_AT_ONCE = 100
+
+
+class Analysing:
+    """Runs one analysis per node at a time, and a bounded number of them at once."""
+
+    def __init__(self, parts: Parts, nodes: Nodes, workers: Workers) -> None:
+        self._parts = parts
+        self._nodes = nodes
+        self._workers = workers
+        self._running: dict[NodeKey, asyncio.Task[None]] = {}
+
+    def begin(self, key: NodeKey, question: ItemsQuestion, answered: ForwardedAnswer) -> None:
+        """Begin to analyse a node whose items have just been read, if nobody does already.
+
+        Args:
+            key: the node.
+            question: what was asked.
+            answered: what the service answered.
+        """
+        # Beyond the bound a node simply stays unknown until its next read.
+        if key in self._running or len(self._running) >= MOST_AT_ONCE:
+            return
+        task = asyncio.get_running_loop().create_task(self._run(key, question, answered))
+        self._running[key] = task
+        task.add_done_callback(lambda _: self._running.pop(key, None))
+
+    async def stop(self) -> None:
+        """Cancel what runs, and wait for it."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, key: NodeKey, question: ItemsQuestion, answered: ForwardedAnswer) -> None:
+        try:
+            await self._analyse(key, question, answered)
+        except ProxyError as error:
+            log.info("analysis failed service=%s node=%r: %s", key.service, key.node, error)
+        except Exception:
+            log.exception("analysis failed service=%s node=%r", key.service, key.node)
+
+    async def _analyse(
+        self, key: NodeKey, question: ItemsQuestion, answered: ForwardedAnswer
+    ) -> None:
+        limits = self._parts.limits
+        namespace: str | None = None
+        if self._parts.analysers.needs_namespace(key.node):
+            try:
+                namespace = await self._namespace(key, answered.items)
+            except UpstreamRefused as error:
+                reason = f"the service refuses us: {error}"
+                await self._remember(key, None, reason, self._later(limits.reanalyse_after))
+                return
+        try:
+            verdict = await self._parts.analysers.analyse(key, namespace)
+        except AnalyserError as error:
+            await self._remember(key, None, str(error), self._later(limits.reanalyse_after))
+            return
+        if verdict is None and namespace is None and not answered.items:
+            # An empty node tells nothing yet; it may be filled soon.
+            reason, retry_at = "no items to tell from", self._later(limits.retry_at_most)
+            await self._remember(key, None, reason, retry_at)
+        elif verdict is None or not verdict.to_sync:
+            reason = (
+                "no analyser matches"
+                if verdict is None
+                else f"analyser {verdict.analyser!r} is not to synchronise it"
+            )
+            await self._remember(key, verdict, reason, self._later(limits.reanalyse_after))
+        else:
+            await self._remember(key, verdict, "", None)
+            entry = self._workers.wake(key)
+            is_plain = not (question.max_items or question.item_ids) and answered.page is None
+            if is_plain and answered.items is not None:
+                entry.plain_ids = tuple(item.item_id for item in answered.items)
+
+    def _later(self, pause: timedelta) -> datetime:
+        return self._parts.clock.now() + pause
+
+    async def _namespace(self, key: NodeKey, items: tuple[Item, ...] | None) -> str | None:
+        """Return the payload namespace of the node's first item, asking for one if need be."""
+        if not items:
+            items = (await self._parts.reader.items(key, max_items=1)).items
+        return next((item.payload_namespace for item in items if item.has_payload), None)
+
+    async def _remember(
+        self, key: NodeKey, verdict: Verdict | None, reason: str, retry_at: datetime | None
+    ) -> None:
+        now = self._parts.clock.now()
+        entry = await self._nodes.loaded(key)
+        if entry.record is not None and entry.record.state is not NodeState.NO_SYNC:
+            return
+        if entry.record is None:
+            await self._make_room()
+        record = NodeRecord(
+            key=key,
+            state=NodeState.NO_SYNC if reason else NodeState.SYNCING,
+            created_at=now if entry.record is None else entry.record.created_at,
+            state_changed_at=now,
+            reason=reason,
+            analyser=None if verdict is None else verdict.analyser,
+            type=None if verdict is None else verdict.type,
+            subtype=None if verdict is None else verdict.subtype,
+            last_read_at=now,
+            retry_at=retry_at,
+        )
+        await self._parts.store.save_node(record)
+        entry = self._nodes.entry(key)
+        entry.record, entry.is_loaded = record, True
+
+    async def _make_room(self) -> None:
+        """Drop the node that was read the longest ago, once there are `max_nodes`."""
+        excess = await self._parts.store.count_nodes() + 1 - self._parts.limits.max_nodes
+        if excess <= 0:
+            return
+        for key in await self._parts.store.least_recently_read(excess):
+            entry = await self._nodes.loaded(key)
+            if entry.worker is None:
+                await self._workers.withdrawing.evict(entry)

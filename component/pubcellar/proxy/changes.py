@@ -1,0 +1,116 @@
+"""Keeping current: what a service's notifications say, written into the database in their order.
+
+A notification is believed only from the service, for a node that is followed, and at the address we
+subscribed with; `Proxy.notified` has seen to that. What makes no sense means: verify.
+"""
+
+import logging
+
+from pubcellar.core.counters import Happened
+from pubcellar.core.events import (
+    Change,
+    Configured,
+    Deleted,
+    NotUnderstood,
+    Published,
+    Purged,
+    Retracted,
+    SubscriptionChanged,
+)
+from pubcellar.core.records import ParsedItem
+from pubcellar.core.values import Item, SubscriptionState
+from pubcellar.proxy.learning import service_traits
+from pubcellar.proxy.nodes import NodeEntry, Nodes, Work
+from pubcellar.proxy.parts import Parts
+from pubcellar.proxy.withdrawing import Withdrawing
+
+log = logging.getLogger(__name__)
+
+
+class Changes:
+    """Applies the changes in a node's inbox."""
+
+    def __init__(self, parts: Parts, nodes: Nodes, withdrawing: Withdrawing) -> None:
+        self._parts = parts
+        self._nodes = nodes
+        self._withdrawing = withdrawing
+
+    async def apply(self, entry: NodeEntry) -> None:
+        """Apply the oldest change; it leaves the inbox when the database has it.
+
+        Raises:
+            StorageError: it is still in the inbox.
+            UpstreamError: what it announced could not be fetched.
+        """
+        change = entry.inbox[0]
+        await self._apply(entry, change)
+        self._parts.counters.count(Happened.EVENT_APPLIED)
+        if entry.inbox and entry.inbox[0] is change:
+            entry.inbox.popleft()
+
+    async def _apply(self, entry: NodeEntry, change: Change) -> None:
+        match change:
+            case Published(item):
+                await self._published(entry, item)
+            case Retracted(item_id):
+                await self._retracted(entry, item_id)
+            case Purged():
+                await self._parts.store.remove_all_items(entry.key)
+                await self._refresh(entry)
+            case Deleted():
+                await self._withdrawing.forget(entry)
+            case Configured() | NotUnderstood():
+                entry.ask(Work.VERIFY_INFO | Work.VERIFY_IDS, is_doubtful=True)
+            case SubscriptionChanged(state):
+                if state is not SubscriptionState.SUBSCRIBED:
+                    # What happened between its end and now went unnoticed.
+                    entry.ask(Work.SYNCHRONISE, is_doubtful=True)
+
+    async def _published(self, entry: NodeEntry, item: Item) -> None:
+        if not item.has_payload:
+            fetched = await self._parts.reader.items(entry.key, item_ids=[item.item_id])
+            found = [one for one in fetched.items if one.item_id == item.item_id]
+            if not found:
+                # Gone again; the service will have said so, or the ids will tell.
+                entry.ask(Work.VERIFY_IDS, is_doubtful=True)
+                return
+            item = found[0]
+        if item.size_bytes > self._parts.limits.max_item_bytes:
+            await self._withdrawing.withdraw(entry, f"item {item.item_id!r} is too large to hold")
+            return
+        await self._put(entry, item)
+
+    async def _put(self, entry: NodeEntry, item: Item) -> None:
+        parsed = await self._parsed(entry, item)
+        moves = (await service_traits(self._parts.store, entry.key.service)).republish_moves
+        before = await self._parts.store.item_ids(entry.key) if moves is None else []
+        is_new = await self._parts.store.put_item(
+            entry.key, parsed, to_newest_end=moves is not False
+        )
+        await self._refresh(entry)
+        if is_new:
+            # Services drop the oldest item of a full node without a word.
+            entry.ask(Work.VERIFY_OLDEST, is_doubtful=False)
+            if entry.record and entry.record.item_count > self._parts.limits.max_items_per_node:
+                await self._withdrawing.withdraw(entry, "it has more items than are held")
+        elif moves is None and before[-1] != item.item_id:
+            # Where the service puts a republished item is not known yet: look.
+            entry.republished = (item.item_id, tuple(before))
+            entry.ask(Work.VERIFY_IDS, is_doubtful=True)
+
+    async def _parsed(self, entry: NodeEntry, item: Item) -> ParsedItem:
+        record = entry.record
+        if record is None or record.analyser is None:
+            return ParsedItem(item)
+        parsed = await self._parts.analysers.parse(record.analyser, entry.key, [item])
+        return parsed[0]
+
+    async def _retracted(self, entry: NodeEntry, item_id: str) -> None:
+        removed = await self._parts.store.remove_items(entry.key, [item_id])
+        await self._refresh(entry)
+        if not removed:
+            entry.ask(Work.VERIFY_IDS, is_doubtful=True)
+
+    async def _refresh(self, entry: NodeEntry) -> None:
+        """Take over the counts that the write has changed."""
+        entry.record = await self._parts.store.node(entry.key)

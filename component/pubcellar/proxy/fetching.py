@@ -1,0 +1,115 @@
+"""Fetching items of a node into the staged generation, a bounded number of bytes at a time."""
+
+from collections.abc import Sequence
+
+from pubcellar.core.errors import UpstreamAnswerInvalid, UpstreamAnswerTooLarge
+from pubcellar.core.records import ParsedItem
+from pubcellar.core.values import Item, PageRequest
+from pubcellar.proxy.nodes import NodeEntry
+from pubcellar.proxy.parts import Parts
+
+FIRST_BATCH = 10
+BATCH_BYTES = 256 * 1024
+
+
+class TooLargeToHold(Exception):
+    """The node, or one of its items, exceeds a limit; the message says which."""
+
+
+class Fetching:
+    """Fetches, parses and stages items."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def by_id(self, entry: NodeEntry, item_ids: Sequence[str]) -> set[str]:
+        """Stage these items, and return the ids of those that the service still has.
+
+        Raises:
+            TooLargeToHold: an item is larger than `max_item_bytes`, or than any answer may be.
+            UpstreamError: the service could not or would not answer.
+        """
+        found: set[str] = set()
+        size = FIRST_BATCH
+        position = 0
+        while position < len(item_ids):
+            batch = item_ids[position : position + size]
+            try:
+                answer = await self._parts.reader.items(entry.key, item_ids=batch)
+            except UpstreamAnswerTooLarge:
+                size = _smaller(size)
+                continue
+            items = [item for item in _unique(answer.items) if item.item_id in set(batch)]
+            await self.stage(entry, items)
+            found.update(item.item_id for item in items)
+            position += len(batch)
+            size = self._next_size(items)
+        return found
+
+    async def by_page(self, entry: NodeEntry) -> list[str]:
+        """Stage all items of a node page by page (XEP-0059), and return their ids in that order.
+
+        Raises:
+            TooLargeToHold, UpstreamError: as for `by_id`.
+        """
+        ids: dict[str, None] = {}
+        after: str | None = None
+        size = FIRST_BATCH
+        while True:
+            try:
+                answer = await self._parts.reader.items(
+                    entry.key, page=PageRequest(max=size, after=after)
+                )
+            except UpstreamAnswerTooLarge:
+                size = _smaller(size)
+                continue
+            items = _unique(answer.items)
+            if any(item.item_id in ids for item in items):
+                raise UpstreamAnswerInvalid("an item came on two pages")
+            await self.stage(entry, items)
+            ids.update((item.item_id, None) for item in items)
+            self.ensure_fits(len(ids))
+            last = None if answer.page is None else answer.page.last
+            if not items or last is None or last == after:
+                return list(ids)
+            after = last
+            size = self._next_size(items)
+
+    async def stage(self, entry: NodeEntry, items: Sequence[Item]) -> None:
+        """Parse items and stage them; raises TooLargeToHold."""
+        for item in items:
+            if item.size_bytes > self._parts.limits.max_item_bytes:
+                raise TooLargeToHold(f"item {item.item_id!r} is larger than max_item_bytes")
+        if items:
+            await self._parts.store.stage(entry.key, await self._parsed(entry, items))
+
+    def ensure_fits(self, item_count: int) -> None:
+        """Make sure that a node of so many items may be held; raises TooLargeToHold."""
+        if item_count > self._parts.limits.max_items_per_node:
+            raise TooLargeToHold("it has more items than max_items_per_node")
+
+    async def _parsed(self, entry: NodeEntry, items: Sequence[Item]) -> list[ParsedItem]:
+        analyser = None if entry.record is None else entry.record.analyser
+        if analyser is None:
+            return [ParsedItem(item) for item in items]
+        return await self._parts.analysers.parse(analyser, entry.key, items)
+
+    def _next_size(self, items: Sequence[Item]) -> int:
+        total = sum(item.size_bytes for item in items)
+        fitting = BATCH_BYTES * len(items) // total if total else FIRST_BATCH
+        return max(1, min(fitting, self._parts.limits.page_size))
+
+
+def oldest_first(ids: Sequence[str], newest_first: bool | None) -> list[str]:
+    """Return ids that came in the given order, the oldest first."""
+    return list(reversed(ids)) if newest_first else list(ids)
+
+
+def _smaller(size: int) -> int:
+    if size <= 1:
+        raise TooLargeToHold("an item is larger than any answer we accept")
+    return size // 2
+
+
+def _unique(items: Sequence[Item]) -> list[Item]:
+    return list({item.item_id: item for item in items}.values())

@@ -1,0 +1,118 @@
+"""Learning a service's habits by small questions, so that nothing is hard-coded.
+
+Which traits there are, and what they are for, stands in `pubcellar.core.traits`.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pubcellar.core.errors import UpstreamRefused
+from pubcellar.core.ports import Store
+from pubcellar.core.records import ServiceRecord
+from pubcellar.core.traits import ServiceTraits, are_ids_as_requested, is_newest_first
+from pubcellar.core.values import BareJID, NodeKey
+from pubcellar.proxy.nodes import NodeEntry
+from pubcellar.proxy.parts import Parts
+
+log = logging.getLogger(__name__)
+
+SMALL_LIST = 20
+"""Items; a plain list as short as this is asked for only to see its order."""
+
+
+async def service_record(store: Store, service: BareJID) -> ServiceRecord:
+    """Return what is known of the service, perhaps nothing; raises StoreUnavailable."""
+    return await store.service(service) or ServiceRecord(service)
+
+
+async def service_traits(store: Store, service: BareJID) -> ServiceTraits:
+    """Return the traits of the service, perhaps all unknown; raises StoreUnavailable."""
+    return (await service_record(store, service)).traits
+
+
+class Learning:
+    """Asks a service what it must be asked to know its habits."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def save(self, service: BareJID, **seen: bool | None) -> ServiceTraits:
+        """Remember what was seen, by trait name, and return the traits."""
+        record = await service_record(self._parts.store, service)
+        traits = record.traits.learnt(**seen)
+        if traits != record.traits:
+            await self._parts.store.save_service(replace(record, traits=traits))
+            log.info("learnt service=%s %s", service, traits)
+        return traits
+
+    async def republish_seen(self, service: BareJID, *, moved: bool) -> None:
+        """Remember where a republished item went."""
+        record = await service_record(self._parts.store, service)
+        traits = record.traits.republish_seen(moved=moved)
+        if traits != record.traits:
+            await self._parts.store.save_service(replace(record, traits=traits))
+
+    async def orders(
+        self,
+        entry: NodeEntry,
+        *,
+        listing: Sequence[str],
+        pages: Sequence[str] = (),
+    ) -> ServiceTraits:
+        """Learn the orders of the service from one of its nodes, as far as they are not known.
+
+        Args:
+            entry: the node; if a notification comes meanwhile, nothing is learnt.
+            listing: ids as disco#items lists them, perhaps none.
+            pages: ids in the order of XEP-0059 paging, where the service pages.
+        """
+        service = entry.key.service
+        traits = await service_traits(self._parts.store, service)
+        ids = listing or pages
+        if len(ids) < 2 or _is_known(traits, listing, pages):
+            return traits
+        arrivals = entry.arrivals
+        newest = await self._newest(entry.key, 1)
+        if not newest:
+            return traits
+        seen: dict[str, bool | None] = {
+            "disco_newest_first": is_newest_first(newest[0], listing),
+            "pages_newest_first": is_newest_first(newest[0], pages),
+            "max_items_newest_first": is_newest_first(newest[0], await self._newest(entry.key, 2)),
+            "items_newest_first": is_newest_first(newest[0], await self._plain(entry, ids)),
+            "ids_as_requested": await self._by_id(entry.key, ids),
+        }
+        if entry.arrivals != arrivals:
+            return traits
+        return await self.save(service, **seen)
+
+    async def _newest(self, key: NodeKey, number: int) -> list[str]:
+        found = await self._parts.reader.items(key, max_items=number)
+        return [item.item_id for item in found.items][:number]
+
+    async def _plain(self, entry: NodeEntry, ids: Sequence[str]) -> Sequence[str]:
+        if set(entry.plain_ids) == set(ids):
+            return entry.plain_ids
+        if len(ids) > SMALL_LIST:
+            return ()
+        return [item.item_id for item in (await self._parts.reader.items(entry.key)).items]
+
+    async def _by_id(self, key: NodeKey, ids: Sequence[str]) -> bool | None:
+        asked = (ids[-1], ids[0], ids[-1])
+        try:
+            answered = await self._parts.reader.items(key, item_ids=asked)
+        except UpstreamRefused:
+            return None
+        return are_ids_as_requested(asked, [item.item_id for item in answered.items])
+
+
+def _is_known(traits: ServiceTraits, listing: Sequence[str], pages: Sequence[str]) -> bool:
+    needed = [
+        traits.items_newest_first,
+        traits.max_items_newest_first,
+        traits.ids_as_requested,
+        traits.disco_newest_first if listing else True,
+        traits.pages_newest_first if pages else True,
+    ]
+    return None not in needed

@@ -1,0 +1,116 @@
+"""What happens by itself: mending what is stale, verifying what is read, writing down reads.
+
+Only nodes that somebody may ask for are looked after, the most recently read first, and a bounded
+number at a time.
+"""
+
+import logging
+import random
+from datetime import timedelta
+
+from pubcellar.core.errors import StorageError
+from pubcellar.core.ports import Clock
+from pubcellar.core.values import BareJID
+from pubcellar.proxy.health import Health
+from pubcellar.proxy.nodes import Nodes, Work
+from pubcellar.proxy.parts import Parts
+from pubcellar.proxy.retrieving import Retrieving
+from pubcellar.proxy.worker import Workers
+
+log = logging.getLogger(__name__)
+
+ROUND_SECONDS = 1.0
+JITTER_SECONDS = 0.5
+READ_LATELY = timedelta(days=1)
+VERIFY_AHEAD = 0.8
+"""Part of `verify_every` after which contents are verified, so that they are in time."""
+
+
+class Mending:
+    """The background of a proxy: one round after another."""
+
+    def __init__(
+        self, parts: Parts, nodes: Nodes, workers: Workers, retrieving: Retrieving, health: Health
+    ) -> None:
+        self._parts = parts
+        self._nodes = nodes
+        self._workers = workers
+        self._retrieving = retrieving
+        self._health = health
+        self._lost: set[BareJID | None] = set()
+        self._is_connected = False
+
+    def connected(self) -> None:
+        """Our stream is up: believe the database again once it knows what may have been lost."""
+        self._is_connected = True
+
+    def disconnected(self) -> None:
+        """Our stream is down, and notifications with it."""
+        self._is_connected = False
+        self.lost(None)
+
+    def lost(self, service: BareJID | None) -> None:
+        """Notifications of the service, or of all, may have been lost: its nodes are in doubt."""
+        self._nodes.distrust(service)
+        self._lost.add(service)
+
+    async def run(self, clock: Clock) -> None:
+        """Do one round after another until cancelled."""
+        while True:
+            await self.round()
+            await clock.sleep(ROUND_SECONDS + random.uniform(0, JITTER_SECONDS))
+
+    async def round(self) -> None:
+        """Do what is due; what the database cannot take now is tried again in the next round."""
+        try:
+            await self.note_losses()
+            await self.write_down_reads()
+            if self._is_connected:
+                await self._wake_due()
+        except StorageError as error:
+            log.error("the database failed, requests are forwarded: %s", error)
+
+    async def note_losses(self) -> None:
+        """Tell the database whose nodes are in doubt; one statement, however many there are.
+
+        Raises:
+            StoreUnavailable: they stay in doubt in memory.
+        """
+        while self._lost and (self._is_connected or None not in self._lost):
+            service = None if None in self._lost else next(iter(self._lost))
+            epoch = self._nodes.epoch(service or BareJID(""))
+            number = await self._parts.store.make_stale(self._parts.clock.now(), service)
+            if self._nodes.epoch(service or BareJID("")) != epoch:
+                # Lost again in the meantime.
+                continue
+            self._nodes.trust(service)
+            if service is None:
+                self._lost.clear()
+            self._lost.discard(service)
+            if number:
+                log.info("nodes to be revalidated service=%s number=%d", service or "all", number)
+
+    async def write_down_reads(self) -> None:
+        """Write down when nodes were read; raises StoreUnavailable."""
+        reads, self._retrieving.reads = self._retrieving.reads, {}
+        if reads:
+            await self._parts.store.record_reads(reads)
+
+    async def _wake_due(self) -> None:
+        now = self._parts.clock.now()
+        for key in self._nodes.unfinished(now):
+            self._workers.wake(key)
+        room = 2 * self._parts.limits.max_synchronisations - self._workers.busy
+        if room <= 0:
+            return
+        held_back = self._health.held_back(now)
+        due = await self._parts.store.nodes_to_mend(now, room, held_back)
+        for key in due:
+            self._workers.wake(key)
+        verified_before = now - self._parts.policy.verify_every * VERIFY_AHEAD
+        stale = await self._parts.store.nodes_to_verify(
+            verified_before, now - READ_LATELY, room - len(due)
+        )
+        for key in stale:
+            self._nodes.entry(key).ask(Work.VERIFY_IDS, is_doubtful=False)
+            self._workers.wake(key)

@@ -1,0 +1,204 @@
+"""Every node that something is going on with, in memory.
+
+The database is the truth; an entry here keeps a node's record at hand, and what is still to be done
+about the node. Entries that nothing is to be done about are let go, least recently used first.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from datetime import datetime
+from enum import Flag, auto
+
+from pubcellar.core.events import Change
+from pubcellar.core.ports import Store
+from pubcellar.core.records import NodeRecord
+from pubcellar.core.values import BareJID, NodeKey
+
+MOST_ENTRIES = 20_000
+MOST_CHANGES = 10_000
+
+
+class Work(Flag):
+    """What is to be done about a node, besides applying the changes in its inbox."""
+
+    NOTHING = 0
+    VERIFY_INFO = auto()
+    """Ask for its access model and metadata."""
+    VERIFY_IDS = auto()
+    """Compare the ids of its items."""
+    VERIFY_OLDEST = auto()
+    """See whether the service has dropped the oldest items to make room."""
+    SYNCHRONISE = auto()
+    """Fetch all of it."""
+
+
+class Interrupted(Exception):
+    """Notifications may have been lost while something was under way: it must not be believed."""
+
+
+class NodeEntry:
+    """One node: its record, the changes to be applied, and the work to be done.
+
+    Attributes:
+        key: the node.
+        record: as the database has it; None while unknown or not loaded.
+        is_loaded: whether `record` is what the database has.
+        inbox: changes that came as notifications and are not in the database yet, oldest first.
+        arrivals: how many changes ever came.
+        work: what is to be done.
+        is_doubtful: whether, until that is done, the database may be wrong.
+        worker: the one task that may write; None when there is nothing to do.
+        republished: an item id, and all ids before it was published again; they teach the service's
+            rule, until that is known.
+        plain_ids: ids in a plain items answer seen lately, in its order; they teach the order.
+        not_before: when failed work may be tried again.
+        outage: the exception that ended the last work, if the service could not be reached.
+    """
+
+    def __init__(self, key: NodeKey) -> None:
+        self.key = key
+        self.record: NodeRecord | None = None
+        self.is_loaded = False
+        self.inbox: deque[Change] = deque()
+        self.arrivals = 0
+        self.work = Work.NOTHING
+        self.is_doubtful = False
+        self.worker: asyncio.Task[None] | None = None
+        self.republished: tuple[str, tuple[str, ...]] | None = None
+        self.plain_ids: tuple[str, ...] = ()
+        self.not_before: datetime | None = None
+        self.outage: Exception | None = None
+        self.loading = asyncio.Lock()
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether something has happened that the database does not show yet."""
+        return self.is_doubtful or bool(self.inbox)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the entry holds nothing that the database does not."""
+        return self.worker is None and not self.inbox and self.work is Work.NOTHING
+
+    def ask(self, work: Work, *, is_doubtful: bool) -> None:
+        """Add to the work to be done; `is_doubtful` until then, or a matter of routine."""
+        self.work |= work
+        self.is_doubtful = self.is_doubtful or is_doubtful
+
+    def done(self, work: Work) -> None:
+        """Take off what has been done; without work left there is no doubt left."""
+        self.work &= ~work
+        if self.work is Work.NOTHING:
+            self.is_doubtful = False
+
+
+class Nodes:
+    """The entries of a proxy."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._entries: OrderedDict[NodeKey, NodeEntry] = OrderedDict()
+        self._followed: set[NodeKey] = set()
+        self._epoch = 0
+        self._service_epochs: dict[BareJID, int] = {}
+        self._is_trusted = False
+        self._doubted: set[BareJID] = set()
+
+    def entry(self, key: NodeKey) -> NodeEntry:
+        """Return the entry of a node, perhaps a new one that is not loaded."""
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = NodeEntry(key)
+            self._let_go()
+        else:
+            self._entries.move_to_end(key)
+        return entry
+
+    async def loaded(self, key: NodeKey) -> NodeEntry:
+        """Return the entry of a node with its record; raises StoreUnavailable."""
+        entry = self.entry(key)
+        if not entry.is_loaded:
+            async with entry.loading:
+                if not entry.is_loaded:
+                    entry.record = await self._store.node(key)
+                    entry.is_loaded = True
+        return entry
+
+    def _let_go(self) -> None:
+        for key in list(self._entries)[: len(self._entries) - MOST_ENTRIES]:
+            if self._entries[key].is_idle:
+                del self._entries[key]
+
+    def follow(self, key: NodeKey) -> None:
+        """Believe notifications about this node from now on."""
+        self._followed.add(key)
+
+    def unfollow(self, key: NodeKey) -> None:
+        """Ignore notifications about this node from now on."""
+        self._followed.discard(key)
+
+    def is_followed(self, key: NodeKey) -> bool:
+        """Tell whether notifications about this node are believed."""
+        return key in self._followed
+
+    def epoch(self, service: BareJID) -> tuple[int, int]:
+        """Return a value that changes whenever notifications of the service may have been lost."""
+        return self._epoch, self._service_epochs.get(service, 0)
+
+    def ensure(self, service: BareJID, epoch: tuple[int, int]) -> None:
+        """Make sure that nothing may have been lost since `epoch`; raises Interrupted."""
+        if self.epoch(service) != epoch:
+            raise Interrupted
+
+    def unfinished(self, now: datetime) -> list[NodeKey]:
+        """Return nodes with work that was put off until now or earlier."""
+        return [
+            key
+            for key, entry in self._entries.items()
+            if not entry.is_idle
+            and entry.worker is None
+            and (entry.not_before is None or entry.not_before <= now)
+        ]
+
+    def is_trusted(self, service: BareJID) -> bool:
+        """Tell whether what the database says of the service's nodes may be believed.
+
+        Not while our stream is down, nor until the database has been told what may have been lost.
+        """
+        return self._is_trusted and service not in self._doubted
+
+    def distrust(self, service: BareJID | None = None) -> None:
+        """Notifications may have been lost, of one service or of all: forget what we knew.
+
+        To be followed by `Store.make_stale` and then `trust`.
+        """
+        if service is None:
+            self._epoch += 1
+            self._is_trusted = False
+        else:
+            self._service_epochs[service] = self._service_epochs.get(service, 0) + 1
+            self._doubted.add(service)
+        for key in [key for key in self._followed if service in (None, key.service)]:
+            self._followed.discard(key)
+        self._forget_entries(service)
+
+    def trust(self, service: BareJID | None = None) -> None:
+        """The database knows now what may have been lost: believe it again."""
+        self._forget_entries(service)
+        if service is None:
+            self._is_trusted = True
+            self._doubted.clear()
+        else:
+            self._doubted.discard(service)
+
+    def _forget_entries(self, service: BareJID | None) -> None:
+        for key, entry in list(self._entries.items()):
+            if service not in (None, key.service):
+                continue
+            if entry.worker is None:
+                del self._entries[key]
+            else:
+                # Its worker will find that the epoch has changed, and load the record anew.
+                entry.inbox.clear()
+                entry.is_loaded = False
+                entry.work, entry.is_doubtful = Work.NOTHING, False

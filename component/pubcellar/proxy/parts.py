@@ -1,0 +1,55 @@
+"""What every use case is given: the ports, the clocks and the limits."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pubcellar.core.answering import Paging
+from pubcellar.core.counters import Counters
+from pubcellar.core.freshness import FreshnessPolicy
+from pubcellar.core.ports import Analysers, Clock, Forwarder, ServiceReader, Store
+from pubcellar.core.values import BareJID
+
+ENVELOPE_BYTES = 4096
+"""Room left in a stanza for what surrounds the items: addresses, ids, node name, `<set/>`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes, numbers and pauses, as configured in `[cache]`; conf/pubcellar.toml explains them."""
+
+    paging: Paging = Paging.XEP
+    shared_node_list: bool = False
+    reanalyse_after: timedelta = timedelta(days=1)
+    retry_after: timedelta = timedelta(seconds=30)
+    retry_at_most: timedelta = timedelta(hours=1)
+    page_size: int = 100
+    max_synchronisations: int = 4
+    max_nodes: int = 10_000
+    max_items_per_node: int = 100_000
+    max_item_bytes: int = 256 * 1024
+    max_stanza_bytes: int = 480 * 1024
+
+    @property
+    def list_bytes(self) -> int:
+        """How many bytes the items of one answer may have together."""
+        return self.max_stanza_bytes - ENVELOPE_BYTES
+
+    def retry_at(self, now: datetime, failures: int) -> datetime:
+        """Return when to try again after so many failures in a row: later after each."""
+        doubled: timedelta = self.retry_after * 2 ** min(max(failures - 1, 0), 20)
+        return now + min(doubled, self.retry_at_most)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The ports and settings of one proxy."""
+
+    own_jid: BareJID
+    store: Store
+    forwarder: Forwarder
+    reader: ServiceReader
+    analysers: Analysers
+    clock: Clock
+    counters: Counters
+    policy: FreshnessPolicy
+    limits: Limits

@@ -1,0 +1,165 @@
+"""disco#info and disco#items of a service, kept for as long as `service_max_age`."""
+
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from pubcellar.core.answering import Paging
+from pubcellar.core.counters import Happened
+from pubcellar.core.errors import (
+    StoreUnavailable,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from pubcellar.core.ports import ForwardedAnswer
+from pubcellar.core.records import ServiceRecord
+from pubcellar.core.values import (
+    Answer,
+    BareJID,
+    Request,
+    ServiceInfoAnswer,
+    ServiceItemsQuestion,
+)
+from pubcellar.proxy.forwarding import Forwarding
+from pubcellar.proxy.learning import service_record
+from pubcellar.proxy.parts import Parts
+
+log = logging.getLogger(__name__)
+
+MOST_LISTS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _KeptList:
+    answered: ForwardedAnswer
+    was_paged_for: bool
+    at: datetime
+
+
+class Services:
+    """Answers what is asked of services as a whole."""
+
+    def __init__(self, parts: Parts, forwarding: Forwarding) -> None:
+        self._parts = parts
+        self._forwarding = forwarding
+        self._lists: OrderedDict[tuple[BareJID, BareJID | None], _KeptList] = OrderedDict()
+
+    async def info(self, request: Request) -> Answer:
+        """Return disco#info of the service, to be merged with our own (XEP-0060 section 5.1).
+
+        One answer serves everybody: it is what the service says to a stranger. At our own address
+        our own part is always given, even if the service gives none.
+
+        Raises:
+            UpstreamError: there is none, and a service's own address was asked.
+        """
+        pages = self._parts.limits.paging is Paging.XEP
+        record = await self._record(request.service)
+        if record.info is not None and self._is_young(record, self._parts.policy.service_max_age):
+            self._answered(request, "cache")
+            return ServiceInfoAnswer(record.info, pages)
+        try:
+            answered = await self._forwarding.forward(request, is_shared=True)
+        except UpstreamError as error:
+            is_outage = isinstance(error, UpstreamUnreachable | UpstreamTimeout)
+            if is_outage and self._is_young(record, self._parts.policy.max_stale):
+                self._answered(request, "stale")
+                return ServiceInfoAnswer(record.info, pages)
+            if request.asked != self._parts.own_jid:
+                raise
+            return ServiceInfoAnswer(None, pages=False)
+        self._answered(request, "service")
+        await self._keep_info(request.service, answered.payload)
+        return ServiceInfoAnswer(answered.payload, pages)
+
+    async def items(self, request: Request, question: ServiceItemsQuestion) -> Answer:
+        """Return the service's nodes as it lists them to this requester (section 5.2).
+
+        Raises:
+            UpstreamError: the service refused or could not be asked, and no list is kept.
+            ItemNotFound: the page asked for begins at a node that is not listed.
+        """
+        is_shared = self._parts.limits.shared_node_list
+        key = (request.service, None if is_shared else request.requester.bare)
+        kept = self._usable(key, question)
+        now = self._parts.clock.now()
+        if kept is not None and now - kept.at <= self._parts.policy.service_max_age:
+            self._answered(request, "cache")
+            return await self._shaped(request, kept.answered)
+        try:
+            answered = await self._forwarding.forward(request, is_shared=is_shared)
+        except (UpstreamUnreachable, UpstreamTimeout):
+            if kept is None or now - kept.at > self._parts.policy.max_stale:
+                raise
+            self._answered(request, "stale")
+            return await self._shaped(request, kept.answered)
+        self._answered(request, "service")
+        self._keep_list(key, question, answered)
+        return await self._shaped(request, answered)
+
+    def forget_lists(self, service: BareJID) -> None:
+        """A node of the service came or went: ask for the lists again."""
+        for key in [key for key in self._lists if key[0] == service]:
+            del self._lists[key]
+
+    def _usable(
+        self, key: tuple[BareJID, BareJID | None], question: ServiceItemsQuestion
+    ) -> _KeptList | None:
+        kept = self._lists.get(key)
+        # Only a list that came although a page was asked for shows that the service has no pages.
+        if kept is None or (question.page is not None and not kept.was_paged_for):
+            return None
+        self._lists.move_to_end(key)
+        return kept
+
+    def _keep_list(
+        self,
+        key: tuple[BareJID, BareJID | None],
+        question: ServiceItemsQuestion,
+        answered: ForwardedAnswer,
+    ) -> None:
+        if answered.disco_items is None or answered.page is not None:
+            return
+        if answered.size_bytes > self._parts.limits.max_stanza_bytes:
+            return
+        was_paged_for = question.page is not None
+        self._lists[key] = _KeptList(answered, was_paged_for, self._parts.clock.now())
+        self._lists.move_to_end(key)
+        while len(self._lists) > MOST_LISTS:
+            self._lists.popitem(last=False)
+
+    async def _shaped(self, request: Request, answered: ForwardedAnswer) -> Answer:
+        return await self._forwarding.shaped(request, answered, service_pages=None)
+
+    async def _record(self, service: BareJID) -> ServiceRecord:
+        try:
+            return await service_record(self._parts.store, service)
+        except StoreUnavailable:
+            return ServiceRecord(service)
+
+    async def _keep_info(self, service: BareJID, payload: str) -> None:
+        try:
+            record = await service_record(self._parts.store, service)
+            await self._parts.store.save_service(
+                replace(record, info=payload, info_fetched_at=self._parts.clock.now())
+            )
+        except StoreUnavailable as error:
+            self._parts.counters.count(Happened.STORE_UNAVAILABLE)
+            log.error("the database failed, nothing is kept of %s: %s", service, error)
+
+    def _is_young(self, record: ServiceRecord, age: timedelta) -> bool:
+        fetched_at = record.info_fetched_at
+        return fetched_at is not None and self._parts.clock.now() - fetched_at <= age
+
+    def _answered(self, request: Request, by: str) -> None:
+        happened = {"cache": Happened.ANSWERED_FROM_CACHE, "stale": Happened.ANSWERED_STALE}
+        if by in happened:
+            self._parts.counters.count(happened[by])
+        log.debug(
+            "answered by=%s requester=%s service=%s node=None",
+            by,
+            request.requester.bare,
+            request.service,
+        )

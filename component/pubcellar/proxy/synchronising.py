@@ -1,0 +1,246 @@
+"""Synchronisation: all of a node is fetched into a staged generation, then swapped in at once.
+
+Readers see the old generation, or are forwarded, until the new one is complete: the ids of a last
+listing agree with what is staged, and no notification that came meanwhile is unaccounted for. What
+came is in the node's inbox, and replayed over what was fetched: notifications come in order, and so
+the last word on an item is the truth.
+"""
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pubcellar.core.access import is_shared
+from pubcellar.core.counters import Happened
+from pubcellar.core.errors import UpstreamAnswerInvalid, UpstreamRefused
+from pubcellar.core.events import (
+    Change,
+    Configured,
+    Deleted,
+    NotUnderstood,
+    Published,
+    Purged,
+    Retracted,
+    SubscriptionChanged,
+)
+from pubcellar.core.ports import NodeInfo
+from pubcellar.core.records import NodeRecord
+from pubcellar.core.states import NodeState, moved
+from pubcellar.core.values import Item, PageRequest, SubscriptionState
+from pubcellar.proxy.fetching import Fetching, TooLargeToHold, oldest_first
+from pubcellar.proxy.learning import Learning
+from pubcellar.proxy.nodes import Interrupted, NodeEntry, Nodes, Work
+from pubcellar.proxy.parts import Parts
+from pubcellar.proxy.withdrawing import Withdrawing
+
+log = logging.getLogger(__name__)
+
+MOST_LISTINGS = 8
+
+_REFUSALS_TO_LIST = frozenset({"feature-not-implemented", "service-unavailable", "not-allowed"})
+
+
+@dataclass(slots=True)
+class _Staged:
+    """What is staged so far: ids, oldest or newest first as the pages came, and when it began."""
+
+    ids: dict[str, None]
+    pages: bool
+    epoch: tuple[int, int]
+    started_at: datetime
+
+
+class Synchronising:
+    """Fetches whole nodes."""
+
+    def __init__(self, parts: Parts, nodes: Nodes, withdrawing: Withdrawing) -> None:
+        self._parts = parts
+        self._nodes = nodes
+        self._withdrawing = withdrawing
+        self._learning = Learning(parts)
+        self._fetching = Fetching(parts)
+
+    async def synchronise(self, entry: NodeEntry) -> None:
+        """Bring the node to LIVE, or withdraw it with a reason.
+
+        Raises:
+            UpstreamError: the service refused, or could not be asked.
+            StorageError: the database failed.
+            Interrupted: notifications may have been lost meanwhile.
+        """
+        try:
+            await self._synchronise(entry)
+        except TooLargeToHold as error:
+            await self._withdrawing.withdraw(entry, str(error))
+        finally:
+            entry.plain_ids = ()
+
+    async def _synchronise(self, entry: NodeEntry) -> None:
+        key = entry.key
+        epoch = self._nodes.epoch(key.service)
+        await self._begin(entry)
+        info = await self._parts.reader.node_info(key)
+        info_at = self._parts.clock.now()
+        if not is_shared(info.access_model):
+            await self._withdrawing.withdraw(entry, f"its access model is {info.access_model}")
+            return
+        pages = await self._probe(entry)
+        entry.inbox.clear()
+        self._nodes.follow(key)
+        subscription = await self._subscribe(entry)
+        await self._parts.store.discard_staged(key)
+        staged = _Staged({}, pages, epoch, self._parts.clock.now())
+        if pages:
+            staged.ids = dict.fromkeys(await self._fetching.by_page(entry))
+        order = await self._settle(entry, staged)
+        self._nodes.ensure(key.service, epoch)
+        await self._publish(entry, order, info, info_at, subscription, staged)
+
+    async def _begin(self, entry: NodeEntry) -> None:
+        """A node that was never complete is SYNCING from now on; one that was stays STALE."""
+        record = entry.record
+        assert record is not None
+        state = NodeState.STALE if record.generation else NodeState.SYNCING
+        if record.state is not state:
+            now = self._parts.clock.now()
+            entry.record = replace(
+                record, state=moved(record.state, state), state_changed_at=now, reason=""
+            )
+            await self._parts.store.save_node(entry.record)
+
+    async def _probe(self, entry: NodeEntry) -> bool:
+        """Read the newest item, which must succeed before we subscribe, and see who pages."""
+        page = PageRequest(max=1)
+        answer = await self._parts.reader.items(entry.key, max_items=1, page=page)
+        seen = None if not answer.items and answer.page is None else answer.page is not None
+        traits = await self._learning.save(entry.key.service, pages=seen)
+        return bool(traits.pages)
+
+    async def _subscribe(self, entry: NodeEntry) -> SubscriptionState:
+        try:
+            return await self._parts.reader.subscribe(entry.key)
+        except UpstreamRefused as error:
+            log.info(
+                "the service refuses our subscription, the node is held for max_age only "
+                "service=%s node=%r: %s",
+                entry.key.service,
+                entry.key.node,
+                error,
+            )
+            return SubscriptionState.NONE
+
+    async def _settle(self, entry: NodeEntry, staged: _Staged) -> list[str]:
+        """Fetch until a listing and what is staged agree; return all ids, oldest first."""
+        for _ in range(MOST_LISTINGS):
+            listing = await self._listing(entry, staged)
+            await self._replay(entry, staged)
+            if set(listing) == staged.ids.keys():
+                return await self._order(entry, staged, listing)
+            self._fetching.ensure_fits(len(listing))
+            gone = [item_id for item_id in staged.ids if item_id not in set(listing)]
+            await self._drop(entry, staged, gone)
+            missing = [item_id for item_id in listing if item_id not in staged.ids]
+            fetched = await self._fetching.by_id(entry, missing)
+            staged.ids.update((item_id, None) for item_id in missing if item_id in fetched)
+        raise UpstreamAnswerInvalid("the node changes faster than it can be fetched")
+
+    async def _listing(self, entry: NodeEntry, staged: _Staged) -> list[str]:
+        staged.started_at = self._parts.clock.now()
+        try:
+            return await self._parts.reader.item_ids(entry.key)
+        except UpstreamRefused as error:
+            if not staged.pages or error.condition not in _REFUSALS_TO_LIST:
+                raise
+        # The service does not list ids: its count must do.
+        answer = await self._parts.reader.items(entry.key, page=PageRequest(max=0))
+        if answer.page is None or answer.page.count != len(staged.ids):
+            raise UpstreamAnswerInvalid("the number of items does not agree with the pages")
+        return list(staged.ids)
+
+    async def _order(self, entry: NodeEntry, staged: _Staged, listing: list[str]) -> list[str]:
+        pages = list(staged.ids) if staged.pages else []
+        traits = await self._learning.orders(entry, listing=listing, pages=pages)
+        if len(listing) < 2:
+            return listing
+        if traits.disco_newest_first is not None:
+            return oldest_first(listing, traits.disco_newest_first)
+        if pages and traits.pages_newest_first is not None:
+            return oldest_first(pages, traits.pages_newest_first)
+        raise UpstreamAnswerInvalid("the order of the items could not be told")
+
+    # Replaying what came meanwhile
+
+    async def _replay(self, entry: NodeEntry, staged: _Staged) -> None:
+        self._nodes.ensure(entry.key.service, staged.epoch)
+        while entry.inbox:
+            await self._replay_one(entry, staged, entry.inbox.popleft())
+
+    async def _replay_one(self, entry: NodeEntry, staged: _Staged, change: Change) -> None:
+        match change:
+            case Published(item):
+                await self._replay_item(entry, staged, item)
+            case Retracted(item_id):
+                await self._drop(entry, staged, [item_id])
+            case Purged():
+                await self._drop(entry, staged, list(staged.ids))
+            case Deleted():
+                raise UpstreamRefused("cancel", "item-not-found")
+            case Configured() | NotUnderstood():
+                entry.ask(Work.VERIFY_INFO, is_doubtful=True)
+            case SubscriptionChanged(state):
+                if state is not SubscriptionState.SUBSCRIBED:
+                    raise UpstreamAnswerInvalid("our subscription was ended meanwhile")
+
+    async def _replay_item(self, entry: NodeEntry, staged: _Staged, item: Item) -> None:
+        if item.has_payload:
+            await self._fetching.stage(entry, [item])
+            found = {item.item_id}
+        else:
+            found = await self._fetching.by_id(entry, [item.item_id])
+        staged.ids.pop(item.item_id, None)
+        staged.ids.update((item_id, None) for item_id in found)
+
+    async def _drop(self, entry: NodeEntry, staged: _Staged, item_ids: list[str]) -> None:
+        await self._parts.store.unstage(entry.key, item_ids)
+        for item_id in item_ids:
+            staged.ids.pop(item_id, None)
+
+    # The end
+
+    async def _publish(
+        self,
+        entry: NodeEntry,
+        order: list[str],
+        info: NodeInfo,
+        info_at: datetime,
+        subscription: SubscriptionState,
+        staged: _Staged,
+    ) -> None:
+        record = entry.record
+        assert record is not None
+        now = self._parts.clock.now()
+        complete: NodeRecord = replace(
+            record,
+            state=moved(record.state, NodeState.LIVE),
+            state_changed_at=now,
+            reason="",
+            access_model=info.access_model,
+            info=info.payload,
+            subscription=subscription,
+            failures=0,
+            retry_at=None,
+            info_verified_at=info_at,
+            items_verified_at=staged.started_at,
+        )
+        entry.record = await self._parts.store.publish_staged(complete, order)
+        entry.done(Work.SYNCHRONISE | Work.VERIFY_IDS | Work.VERIFY_OLDEST)
+        if self._nodes.epoch(entry.key.service) != staged.epoch:
+            raise Interrupted
+        self._parts.counters.count(Happened.SYNCHRONISED)
+        log.info(
+            "synchronised service=%s node=%r items=%d bytes=%d",
+            entry.key.service,
+            entry.key.node,
+            entry.record.item_count,
+            entry.record.size_bytes,
+        )

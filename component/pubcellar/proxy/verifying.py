@@ -1,0 +1,169 @@
+"""Verification: what nobody notifies us of is found by looking (docs/architecture.md).
+
+Every difference found is repaired, counted and logged: the service may change silently, but the
+operator shall know.
+"""
+
+import logging
+from dataclasses import replace
+
+from pubcellar.core.access import is_shared
+from pubcellar.core.counters import Happened
+from pubcellar.core.errors import UpstreamAnswerInvalid, UpstreamRefused
+from pubcellar.core.records import NodeRecord
+from pubcellar.core.states import NodeState
+from pubcellar.core.traits import did_republished_move
+from pubcellar.core.values import PageRequest, SubscriptionState
+from pubcellar.proxy.fetching import Fetching, oldest_first
+from pubcellar.proxy.learning import Learning, service_traits
+from pubcellar.proxy.nodes import NodeEntry, Nodes, Work
+from pubcellar.proxy.parts import Parts
+from pubcellar.proxy.withdrawing import Withdrawing
+
+log = logging.getLogger(__name__)
+
+MOST_DROPPED = 50
+
+
+class Verifying:
+    """Compares what is held with what the service has, cheapest sufficient question first."""
+
+    def __init__(self, parts: Parts, nodes: Nodes, withdrawing: Withdrawing) -> None:
+        self._parts = parts
+        self._nodes = nodes
+        self._withdrawing = withdrawing
+        self._learning = Learning(parts)
+        self._fetching = Fetching(parts)
+
+    async def verify_info(self, entry: NodeEntry) -> None:
+        """Ask for access model and metadata; a node that is not open any more is withdrawn."""
+        epoch = self._nodes.epoch(entry.key.service)
+        info = await self._parts.reader.node_info(entry.key)
+        self._nodes.ensure(entry.key.service, epoch)
+        if not is_shared(info.access_model):
+            await self._withdrawing.withdraw(entry, f"its access model is {info.access_model}")
+            return
+        record = self._record(entry)
+        if record.info != info.payload:
+            self._drifted(entry, "metadata")
+        await self._save(
+            entry,
+            replace(
+                record,
+                info=info.payload,
+                access_model=info.access_model,
+                info_verified_at=self._parts.clock.now(),
+            ),
+        )
+        entry.done(Work.VERIFY_INFO)
+
+    async def verify_ids(self, entry: NodeEntry) -> None:
+        """Compare the ids of the items and their order; fetch what is missing, drop what is gone.
+
+        Our subscription is looked after first: what happened since it ended would be seen by no
+        comparison of ids.
+        """
+        epoch = self._nodes.epoch(entry.key.service)
+        if not await self._is_subscription_alive(entry):
+            entry.ask(Work.SYNCHRONISE, is_doubtful=True)
+            return
+        arrivals = entry.arrivals
+        started_at = self._parts.clock.now()
+        listing = await self._parts.reader.item_ids(entry.key)
+        self._nodes.ensure(entry.key.service, epoch)
+        if entry.arrivals != arrivals:
+            # Apply what came first; then compare again.
+            return
+        held = await self._parts.store.item_ids(entry.key)
+        traits = await service_traits(self._parts.store, entry.key.service)
+        listing = oldest_first(listing, traits.disco_newest_first)
+        if len(listing) > 1 and traits.disco_newest_first is None:
+            entry.ask(Work.SYNCHRONISE, is_doubtful=True)
+            return
+        await self._observe_republish(entry, listing)
+        if listing != held:
+            await self._repair(entry, held, listing, epoch)
+        await self._save(entry, replace(self._record(entry), items_verified_at=started_at))
+        entry.done(Work.VERIFY_IDS | Work.VERIFY_OLDEST)
+
+    async def verify_oldest(self, entry: NodeEntry) -> None:
+        """Drop the oldest items for as long as the service does not have them any more."""
+        entry.done(Work.VERIFY_OLDEST)
+        first = PageRequest(max=1)
+        for _ in range(MOST_DROPPED):
+            page = await self._parts.store.id_page(entry.key, first, newest_first=False)
+            if page.count < 2 or not page.item_ids:
+                return
+            oldest = page.item_ids[0]
+            answer = await self._parts.reader.items(entry.key, item_ids=[oldest])
+            if any(item.item_id == oldest for item in answer.items) or entry.inbox:
+                return
+            await self._parts.store.remove_items(entry.key, [oldest])
+            entry.record = await self._parts.store.node(entry.key)
+            self._drifted(entry, "evicted")
+        entry.ask(Work.VERIFY_IDS, is_doubtful=True)
+
+    async def _is_subscription_alive(self, entry: NodeEntry) -> bool:
+        record = self._record(entry)
+        if record.subscription is not SubscriptionState.SUBSCRIBED:
+            return False
+        try:
+            state = await self._parts.reader.subscription(entry.key)
+        except UpstreamRefused as error:
+            if error.condition in ("item-not-found", "gone"):
+                raise
+            # Not every service tells: asking again for what we have changes nothing.
+            state = await self._parts.reader.subscribe(entry.key)
+        if state is not SubscriptionState.SUBSCRIBED:
+            self._drifted(entry, "subscription")
+        return state is SubscriptionState.SUBSCRIBED
+
+    async def _observe_republish(self, entry: NodeEntry, listing: list[str]) -> None:
+        if entry.republished is None:
+            return
+        item_id, before = entry.republished
+        entry.republished = None
+        moved = did_republished_move(before, listing, item_id)
+        if moved is not None:
+            await self._learning.republish_seen(entry.key.service, moved=moved)
+
+    async def _repair(
+        self, entry: NodeEntry, held: list[str], listing: list[str], epoch: tuple[int, int]
+    ) -> None:
+        missing = [item_id for item_id in listing if item_id not in set(held)]
+        if not missing and set(listing) == set(held):
+            await self._contradicted(entry)
+            self._drifted(entry, "order")
+        else:
+            self._drifted(entry, "items")
+        await self._parts.store.discard_staged(entry.key)
+        fetched = await self._fetching.by_id(entry, missing)
+        if set(missing) - fetched:
+            raise UpstreamAnswerInvalid("an item that is listed cannot be fetched")
+        self._nodes.ensure(entry.key.service, epoch)
+        entry.record = await self._parts.store.publish_staged(
+            self._record(entry), listing, reuse_current=True
+        )
+
+    async def _contradicted(self, entry: NodeEntry) -> None:
+        traits = await service_traits(self._parts.store, entry.key.service)
+        if traits.republish_moves is not None:
+            await self._learning.republish_seen(entry.key.service, moved=not traits.republish_moves)
+
+    async def _save(self, entry: NodeEntry, record: NodeRecord) -> None:
+        if record.state is NodeState.LIVE:
+            await self._parts.store.save_node(record)
+            entry.record = record
+
+    def _record(self, entry: NodeEntry) -> NodeRecord:
+        assert entry.record is not None
+        return entry.record
+
+    def _drifted(self, entry: NodeEntry, what: str) -> None:
+        self._parts.counters.count(Happened.DRIFT_REPAIRED)
+        log.info(
+            "the service changed silently, repaired service=%s node=%r what=%s",
+            entry.key.service,
+            entry.key.node,
+            what,
+        )

@@ -1,0 +1,191 @@
+"""The one task per node that writes.
+
+A worker does what is to be done about its node, one thing after the other, and ends when there is
+nothing left. What fails is tried again later, and until then the node is forwarded.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from pubcellar.core.counters import Happened
+from pubcellar.core.errors import (
+    StorageError,
+    StoreUnavailable,
+    UpstreamError,
+    UpstreamRefused,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from pubcellar.core.states import NodeState
+from pubcellar.core.values import BareJID, NodeKey
+from pubcellar.proxy.changes import Changes
+from pubcellar.proxy.nodes import Interrupted, NodeEntry, Nodes, Work
+from pubcellar.proxy.parts import Parts
+from pubcellar.proxy.synchronising import Synchronising
+from pubcellar.proxy.verifying import Verifying
+from pubcellar.proxy.withdrawing import Withdrawing
+
+log = logging.getLogger(__name__)
+
+STORE_PAUSE = timedelta(seconds=5)
+
+
+class Workers:
+    """Starts workers, and does their work.
+
+    Args:
+        parts: the ports.
+        nodes: the entries.
+        unreachable: called with a service that could not be reached.
+        reachable: called with a service that did what it was asked.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        nodes: Nodes,
+        unreachable: Callable[[BareJID], None],
+        reachable: Callable[[BareJID], None],
+    ) -> None:
+        self._parts = parts
+        self._nodes = nodes
+        self._unreachable = unreachable
+        self._reachable = reachable
+        withdrawing = Withdrawing(parts, nodes)
+        self._withdrawing = withdrawing
+        self._changes = Changes(parts, nodes, withdrawing)
+        self._verifying = Verifying(parts, nodes, withdrawing)
+        self._synchronising = Synchronising(parts, nodes, withdrawing)
+        self._slots = asyncio.Semaphore(parts.limits.max_synchronisations)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def withdrawing(self) -> Withdrawing:
+        """What takes nodes out of the cache."""
+        return self._withdrawing
+
+    def wake(self, key: NodeKey) -> NodeEntry:
+        """Make sure that a worker looks after the node, and return its entry."""
+        entry = self._nodes.entry(key)
+        if entry.worker is None:
+            entry.worker = asyncio.get_running_loop().create_task(self._run(entry))
+            self._tasks.add(entry.worker)
+            entry.worker.add_done_callback(self._tasks.discard)
+        return entry
+
+    @property
+    def busy(self) -> int:
+        """How many workers are at work."""
+        return len(self._tasks)
+
+    async def settled(self, entry: NodeEntry, timeout_seconds: float) -> None:
+        """Return when the entry's worker has ended, or after the time-out."""
+        if entry.worker is not None:
+            await asyncio.wait({entry.worker}, timeout=timeout_seconds)
+
+    async def stop(self) -> None:
+        """Cancel all workers and wait for them."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, entry: NodeEntry) -> None:
+        entry.outage = None
+        try:
+            while True:
+                await self._nodes.loaded(entry.key)
+                step = self._next(entry)
+                if step is None:
+                    break
+                await step(entry)
+                self._reachable(entry.key.service)
+        except Interrupted:
+            log.debug("work was interrupted service=%s node=%r", *_where(entry))
+        except UpstreamRefused as error:
+            await self._refused(entry, error)
+        except UpstreamError as error:
+            await self._failed(entry, error)
+        except StorageError as error:
+            self._store_failed(entry, error)
+        except Exception:
+            log.exception("a worker failed service=%s node=%r", *_where(entry))
+            self._distrust(entry)
+        finally:
+            entry.worker = None
+
+    def _next(self, entry: NodeEntry) -> Callable[[NodeEntry], Awaitable[None]] | None:
+        """Return what is to be done first; None when there is nothing, or not yet."""
+        record = entry.record
+        now = self._parts.clock.now()
+        if record is None or record.state is NodeState.NO_SYNC:
+            entry.inbox.clear()
+            entry.done(entry.work)
+            return None
+        if not self._nodes.is_trusted(entry.key.service):
+            return None
+        if entry.not_before is not None and now < entry.not_before:
+            return None
+        if record.state is not NodeState.LIVE:
+            if record.retry_at is not None and now < record.retry_at:
+                return None
+            return self._synchronise
+        if Work.SYNCHRONISE in entry.work:
+            return self._synchronise
+        if entry.inbox:
+            return self._changes.apply
+        if Work.VERIFY_INFO in entry.work:
+            return self._verifying.verify_info
+        if Work.VERIFY_IDS in entry.work:
+            return self._verifying.verify_ids
+        if Work.VERIFY_OLDEST in entry.work:
+            return self._verifying.verify_oldest
+        return None
+
+    async def _synchronise(self, entry: NodeEntry) -> None:
+        async with self._slots:
+            await self._synchronising.synchronise(entry)
+
+    async def _refused(self, entry: NodeEntry, error: UpstreamRefused) -> None:
+        """The service refuses us: what it refuses the proxy, the proxy does not hold."""
+        try:
+            if error.condition in ("item-not-found", "gone"):
+                await self._withdrawing.forget(entry)
+            else:
+                await self._withdrawing.withdraw(entry, f"the service refuses us: {error}")
+        except StorageError as failure:
+            self._store_failed(entry, failure)
+
+    async def _failed(self, entry: NodeEntry, error: UpstreamError) -> None:
+        self._parts.counters.count(Happened.SYNCHRONISATION_FAILED)
+        log.warning("work failed service=%s node=%r: %s", *_where(entry), error)
+        is_outage = isinstance(error, UpstreamUnreachable | UpstreamTimeout)
+        try:
+            await self._withdrawing.postpone(entry, str(error))
+        except StorageError as failure:
+            self._store_failed(entry, failure)
+        if is_outage:
+            entry.outage = error
+            self._unreachable(entry.key.service)
+
+    def _store_failed(self, entry: NodeEntry, error: StorageError) -> None:
+        self._parts.counters.count(Happened.STORE_UNAVAILABLE)
+        log.error(
+            "the database failed, the node is forwarded until it works again "
+            "service=%s node=%r: %s",
+            *_where(entry),
+            error if isinstance(error, StoreUnavailable) else f"conflict: {error}",
+        )
+        self._distrust(entry)
+
+    def _distrust(self, entry: NodeEntry) -> None:
+        entry.inbox.clear()
+        entry.is_loaded = False
+        entry.ask(Work.SYNCHRONISE, is_doubtful=True)
+        entry.not_before = self._parts.clock.now() + STORE_PAUSE
+
+
+def _where(entry: NodeEntry) -> tuple[str, str]:
+    return entry.key.service, entry.key.node

@@ -1,0 +1,293 @@
+"""The only place that builds things and joins them; what it builds knows nothing of settings."""
+
+import asyncio
+import logging
+import signal
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from twisted.internet.endpoints import clientFromString
+from twisted.python.log import PythonLoggingObserver
+
+from pubcellar import __version__
+from pubcellar.analysers import ConfiguredAnalyser, PubsubCache, register_builtin
+from pubcellar.config import Settings
+from pubcellar.core.answering import Paging
+from pubcellar.core.counters import Counters
+from pubcellar.core.errors import ConfigError, Conflict
+from pubcellar.core.freshness import FreshnessPolicy
+from pubcellar.core.values import BareJID
+from pubcellar.proxy import Limits, Parts, Proxy
+from pubcellar.storage import SqlStore, database_state, open_store, prepare_database
+from pubcellar.xmpp.addresses import Addresses, bare_jid
+from pubcellar.xmpp.analyser_boundary import AnalyserBoundary
+from pubcellar.xmpp.connection import Connection, SecretRefused
+from pubcellar.xmpp.door import StanzaDoor
+from pubcellar.xmpp.reader import StanzaCaps
+from pubcellar.xmpp.requests import Requests
+from pubcellar.xmpp.stream import ComponentStream
+from pubcellar.xmpp.tracker import Timer, Tracker
+from pubcellar.xmpp.upstream import AliasForwarder, ComponentReader
+
+log = logging.getLogger(__name__)
+
+EXIT_STOPPED = 0
+EXIT_SECRET = 3
+EXIT_FAILED = 70
+
+GRACE_SECONDS = 5.0
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class SystemClock:
+    """Implements `core.ports.Clock` with the machine's clock."""
+
+    def now(self) -> datetime:
+        """See `core.ports.Clock.now`."""
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        """See `core.ports.Clock.sleep`."""
+        await asyncio.sleep(seconds)
+
+
+class Component:
+    """All parts of one running proxy, joined.
+
+    Args:
+        settings: the configuration.
+        store: the open database.
+        reactor: Twisted's, on asyncio's loop.
+
+    Raises:
+        ConfigError: a value is wrong in a way that only its user can tell.
+    """
+
+    def __init__(self, settings: Settings, store: SqlStore, reactor: Any) -> None:
+        clock = SystemClock()
+        own_jid, default = _jids(settings)
+        self.counters = Counters()
+        addresses = Addresses(own_jid, default, settings.upstream.allow)
+        timer: Timer = reactor
+        tracker = Tracker(timer, settings.upstream.timeout.total_seconds(), self.counters)
+        reader = ComponentReader(tracker, own_jid)
+        self.proxy = Proxy(
+            Parts(
+                own_jid=own_jid,
+                store=store,
+                forwarder=AliasForwarder(tracker, addresses),
+                reader=reader,
+                analysers=build_analysers(
+                    settings, self.counters, AnalyserBoundary(own_jid, reader)
+                ),
+                clock=clock,
+                counters=self.counters,
+                policy=_policy(settings),
+                limits=_limits(settings),
+            )
+        )
+        self.door = StanzaDoor(
+            addresses,
+            tracker,
+            Requests(addresses, self.proxy),
+            self.proxy,
+            self.counters,
+            settings.upstream.max_requests,
+        )
+        caps = StanzaCaps(
+            settings.component.max_received_bytes,
+            settings.component.max_received_depth,
+            settings.component.max_received_elements,
+        )
+        secret = settings.component.secret.get_secret_value()
+        self.connection = Connection(
+            _endpoint(settings, reactor),
+            server=settings.component.server,
+            jid=own_jid,
+            make=lambda: ComponentStream(own_jid, secret, caps, self.door),
+            clock=clock,
+        )
+
+    async def serve(self, stop: asyncio.Event) -> int:
+        """Serve until `stop` is set, or something ends by itself; return the exit code."""
+        stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
+        background: list[asyncio.Future[None]] = [
+            asyncio.ensure_future(self.connection.run()),
+            asyncio.ensure_future(self.proxy.run()),
+        ]
+        done, _ = await asyncio.wait([stopping, *background], return_when=asyncio.FIRST_COMPLETED)
+        await self._stop()
+        for task in (stopping, *background):
+            task.cancel()
+        await asyncio.gather(stopping, *background, return_exceptions=True)
+        log.info("stopped %s", self.counters)
+        return EXIT_STOPPED if stopping in done else _exit_code(done)
+
+    async def _stop(self) -> None:
+        await self.door.stop(GRACE_SECONDS)
+        await self.proxy.stop()
+        await self.connection.close()
+
+
+def _exit_code(done: set[asyncio.Future[Any]]) -> int:
+    for task in done:
+        error = task.exception()
+        if isinstance(error, SecretRefused):
+            log.error("%s", error)
+            return EXIT_SECRET
+        log.error("the proxy failed", exc_info=error)
+    return EXIT_FAILED
+
+
+def build_analysers(
+    settings: Settings, counters: Counters, boundary: AnalyserBoundary | None = None
+) -> PubsubCache:
+    """Return the registry with all analysers: the operator's first, so that they can overrule.
+
+    Raises:
+        ConfigError: an `[[analyser]]` has the name of a built-in one.
+    """
+    cache = PubsubCache(
+        boundary=boundary, counters=counters, parser_timeout=settings.cache.parser_timeout
+    )
+    for table in settings.analyser:
+        cache.register_analyser(
+            ConfiguredAnalyser(
+                name=table.name,
+                type=table.type,
+                node=table.node,
+                namespace=table.namespace,
+                to_sync=table.to_sync,
+                subtype=table.subtype,
+            )
+        )
+    try:
+        register_builtin(cache)
+    except Conflict as error:
+        problem = f"[[analyser]] name: {error}, as a built-in one: give yours another name"
+        raise ConfigError(str(settings.source), (problem,)) from error
+    return cache
+
+
+def describe_plan(settings: Settings) -> list[str]:
+    """Say in lines what `run` would find and do; touches nothing.
+
+    Raises:
+        ConfigError: as `run` would.
+    """
+    _jids(settings)
+    analysers = build_analysers(settings, Counters())
+    return [
+        f"database: {asyncio.run(database_state(settings.database.url))}",
+        f"analysers, in the order in which they are tried: {', '.join(analysers.names)}",
+    ]
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code.
+
+    Raises:
+        ConfigError: a value is wrong in a way that only its user can tell.
+        DatabaseRefused: the database is not one we may work with.
+    """
+    from twisted.internet import reactor as installed  # noqa: TID251
+
+    # Twisted's interfaces are written for zope, which mypy does not understand.
+    reactor: Any = installed
+    _begin_log(settings)
+    outcome: list[asyncio.Future[int]] = []
+
+    def begin() -> None:
+        outcome.append(asyncio.ensure_future(_run(settings, reactor)))
+        outcome[0].add_done_callback(lambda _: _stop_reactor(reactor))
+
+    # Twisted's reactor has its own way with signals; ours must answer what is in flight first.
+    reactor.callWhenRunning(begin)
+    reactor.run(installSignalHandlers=False)
+    return outcome[0].result()
+
+
+def _stop_reactor(reactor: Any) -> None:
+    reactor.stop()
+
+
+async def _run(settings: Settings, reactor: Any) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    log.info("database: %s", await prepare_database(settings.database.url))
+    store = await open_store(settings.database.url)
+    try:
+        return await Component(settings, store, reactor).serve(stop)
+    finally:
+        await store.close()
+
+
+def _begin_log(settings: Settings) -> None:
+    logging.basicConfig(
+        stream=sys.stderr, level=settings.log.level.upper(), format=LOG_FORMAT, force=True
+    )
+    # What SQL is sent, and every step of the migrations, is of no use to an operator.
+    for name in ("sqlalchemy", "aiosqlite", "alembic", "asyncio", "twisted"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    PythonLoggingObserver("twisted").start()  # type: ignore[no-untyped-call]
+    log.info("pubcellar %s, configuration %s", __version__, settings.source)
+    for warning in settings.warnings:
+        log.warning("%s", warning)
+
+
+def _jids(settings: Settings) -> tuple[BareJID, BareJID | None]:
+    problems = []
+    found: list[BareJID | None] = []
+    for key, value in (
+        ("[component] jid", settings.component.jid),
+        ("[upstream] default", settings.upstream.default),
+    ):
+        try:
+            found.append(None if value is None else bare_jid(value))
+        except ValueError:
+            problems.append(f"{key} = {value!r}: no valid JID; write one like pubsub.example.org")
+    if problems or found[0] is None:
+        raise ConfigError(str(settings.source), tuple(problems))
+    return found[0], found[1]
+
+
+def _endpoint(settings: Settings, reactor: Any) -> Any:
+    try:
+        return clientFromString(  # type: ignore[no-untyped-call]
+            reactor, settings.component.server
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        problem = f"[component] server = {settings.component.server!r}: {error}"
+        raise ConfigError(str(settings.source), (problem,)) from error
+
+
+def _policy(settings: Settings) -> FreshnessPolicy:
+    cache = settings.cache
+    return FreshnessPolicy(
+        access_verify_every=cache.access_verify_every,
+        verify_every=cache.verify_every,
+        max_age=cache.max_age,
+        max_stale=cache.max_stale,
+        service_max_age=cache.service_max_age,
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    cache = settings.cache
+    return Limits(
+        paging=Paging(cache.paging),
+        shared_node_list=settings.upstream.node_list == "shared",
+        reanalyse_after=cache.reanalyse_after,
+        retry_after=cache.retry_after,
+        retry_at_most=cache.retry_at_most,
+        page_size=cache.page_size,
+        max_synchronisations=cache.max_synchronisations,
+        max_nodes=cache.max_nodes,
+        max_items_per_node=cache.max_items_per_node,
+        max_item_bytes=cache.max_item_bytes,
+        max_stanza_bytes=cache.max_stanza_bytes,
+    )

@@ -1,0 +1,159 @@
+"""Runs migrations, for the program at start and for the `alembic` command.
+
+The program hands in its connection, already in the transaction that everything happens in. The
+command works on the database that PUBCELLAR_DATABASE_URL names, else the one that the configuration
+file PUBCELLAR_CONFIG names, else a throw-away one, brought to head, which is what
+`revision --autogenerate` and `check` need.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations import MigrationScript, Operations
+from alembic.runtime.migration import MigrationContext
+from alembic.util import CommandError
+from sqlalchemy import JSON, Connection
+
+from pubcellar.core.errors import DatabaseRefused
+from pubcellar.storage.column_types import UtcDateTime
+from pubcellar.storage.engines import migration_engine, sqlite_path
+from pubcellar.storage.models import Base
+
+PATIENCE = timedelta(seconds=30)
+
+
+def run() -> None:
+    """Do what `env.py` is there for."""
+    if context.is_offline_mode():
+        raise CommandError("--sql is not supported: SQLite's schema changes need the database")
+    connection = context.config.attributes.get("connection")
+    if connection is not None:
+        run_migrations(connection)
+        return
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logging.getLogger("alembic.runtime.migration").setLevel(logging.INFO)
+    with database() as (path, is_throw_away):
+        asyncio.run(run_on(path, is_throw_away))
+
+
+def run_migrations(connection: Connection) -> None:
+    """Run what the command asked for, in the transaction that `connection` is in."""
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        render_as_batch=True,
+        transactional_ddl=True,
+        render_item=render_item,
+        process_revision_directives=number,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+    if connection.dialect.name == "sqlite":
+        require_foreign_keys(connection)
+
+
+def require_foreign_keys(connection: Connection) -> None:
+    """Raise CommandError when rows refer to others that are not there.
+
+    SQLite does not enforce foreign keys while a migration may have to rebuild tables.
+    """
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if broken:
+        raise CommandError(f"{len(broken)} row(s) would refer to missing ones: {broken[:3]}")
+
+
+async def run_on(path: Path, is_throw_away: bool) -> None:
+    """Run what the command asked for on a database file."""
+    engine = migration_engine(path, PATIENCE)
+    try:
+        if is_throw_away:
+            async with engine.begin() as connection:
+                await connection.run_sync(bring_to_head)
+        async with engine.begin() as connection:
+            await connection.run_sync(run_migrations)
+    finally:
+        await engine.dispose()
+
+
+def bring_to_head(connection: Connection) -> None:
+    """Run every revision there is; without `alembic.context`, which the command is using."""
+    migration_context = MigrationContext.configure(connection)
+    script = context.script
+    with Operations.context(migration_context):
+        for revision in reversed(list(script.walk_revisions())):
+            revision.module.upgrade()
+    migration_context.stamp(script, "heads")
+
+
+@contextmanager
+def database() -> Iterator[tuple[Path, bool]]:
+    """Give the database file to work on, and whether it is a throw-away one."""
+    url = os.environ.get("PUBCELLAR_DATABASE_URL") or configured_url()
+    if url:
+        try:
+            path = sqlite_path(url)
+        except DatabaseRefused as error:
+            raise CommandError(str(error)) from None
+        path.touch(mode=0o600)
+        yield path, False
+        return
+    sys.stderr.write(
+        "neither PUBCELLAR_DATABASE_URL nor PUBCELLAR_CONFIG is set:"
+        " working on a throw-away database\n"
+    )
+    with tempfile.TemporaryDirectory(prefix="pubcellar-") as directory:
+        path = Path(directory, "throw-away.db")
+        path.touch()
+        yield path, True
+
+
+def configured_url() -> str | None:
+    """Return `[database] url` of the file that PUBCELLAR_CONFIG names, or None without one."""
+    name = os.environ.get("PUBCELLAR_CONFIG")
+    if not name:
+        return None
+    try:
+        with open(name, "rb") as file:
+            return str(tomllib.load(file)["database"]["url"])
+    except OSError as error:
+        raise CommandError(f"PUBCELLAR_CONFIG: {name}: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise CommandError(f"PUBCELLAR_CONFIG: {name}: {error}") from None
+    except (KeyError, TypeError):
+        raise CommandError(f"PUBCELLAR_CONFIG: {name} has no [database] url") from None
+
+
+def render_item(kind: str, item: Any, autogen_context: AutogenContext) -> str | bool:
+    """Write our own types as what they are in the database."""
+    if kind == "type" and isinstance(item, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, JSON):
+        autogen_context.imports.add("from sqlalchemy.dialects import postgresql")
+        return (
+            "sa.JSON(none_as_null=True).with_variant("
+            'postgresql.JSONB(none_as_null=True), "postgresql")'
+        )
+    return False
+
+
+def number(
+    migration_context: MigrationContext, revision: Any, directives: list[MigrationScript]
+) -> None:
+    """Number a new revision after the head, which makes files stand in their order."""
+    head = context.script.get_current_head()
+    if directives and not getattr(context.config.cmd_opts, "rev_id", None):
+        directives[0].rev_id = f"{int(head or 0) + 1:04}"
+
+
+run()
