@@ -33,6 +33,10 @@ def execute(path: Path, *statements: str) -> None:
             connection.execute(statement)
 
 
+def write(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
 def contents(directory: Path) -> dict[str, bytes]:
     files = sorted(file for file in directory.iterdir() if file.is_file())
     return {file.name: file.read_bytes() for file in files}
@@ -229,11 +233,11 @@ class TestRefused:
         await self._is_refused(url, path, "revision 9999", "does not know", "newer Pubcellar")
 
     async def test_file_that_is_no_database(self, url: str, path: Path):
-        path.write_text("Dear diary,\n" * 500)
+        write(path, "Dear diary,\n" * 500)
         await self._is_refused(url, path, "is not a database", "name another file")
 
     async def test_directory_in_its_place(self, url: str, path: Path):
-        path.mkdir()
+        os.mkdir(path)
         await self._is_refused(url, path, "is a directory")
 
     async def test_missing_directory(self, path: Path):

@@ -9,7 +9,7 @@ from harness import Client, CountingService, ProxyProcess, ThrowAwayProsody
 
 Waits = Callable[[Coroutine[Any, Any, Any]], Any]
 LOGS = pytest.StashKey[list[tuple[str, Callable[[], str]]]]()
-LOG_TAIL = 20_000
+LOG_TAIL = 40_000
 
 
 @pytest.hookimpl(wrapper=True)

@@ -218,6 +218,18 @@ class TestTasks:
         assert found is not None
         assert found.item_count == len(await store.item_ids(KEY)) == 60
 
+    async def test_write_whose_caller_is_cancelled_comes_to_its_end(self, store: SqlStore):
+        await store.save_node(node())
+        for name in ("a", "b", "c"):
+            writing = asyncio.ensure_future(store.put_item(KEY, item(name), to_newest_end=False))
+            while not store._connections._turn_to_write.locked():
+                await asyncio.sleep(0)
+            writing.cancel()
+            await asyncio.wait([writing])
+            assert writing.cancelled()
+        await store.put_item(KEY, item("d"), to_newest_end=False)
+        assert await store.item_ids(KEY) == ["a", "b", "c", "d"]
+
     async def test_cancelled_writes_leave_no_lock(self, store: SqlStore):
         held = await hold(store, ["a"])
         for turns in range(30):

@@ -37,7 +37,8 @@ class Mending:
         self._workers = workers
         self._retrieving = retrieving
         self._health = health
-        self._lost: set[BareJID | None] = set()
+        # What happened before we were started went unnoticed too.
+        self._lost: set[BareJID | None] = {None}
         self._is_connected = False
 
     def connected(self) -> None:

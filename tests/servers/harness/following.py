@@ -1,0 +1,44 @@
+"""What most server tests do: fill a node, and wait until the proxy holds it."""
+
+from xml.sax.saxutils import escape
+
+from harness.client import Client
+from harness.proxy_process import ProxyProcess
+from harness.waiting import wait_until
+
+
+def post(title: str, body: str = "") -> str:
+    """Return an Atom entry, as microblog clients publish them (XEP-0277)."""
+    return (
+        "<entry xmlns='http://www.w3.org/2005/Atom'>"
+        f"<title>{escape(title)}</title><content type='text'>{escape(body)}</content>"
+        "<published>2026-11-20T12:00:00Z</published><updated>2026-11-20T12:00:00Z</updated>"
+        "</entry>"
+    )
+
+
+async def fill(owner: Client, service: str, node: str, number: int, **config: str) -> None:
+    """Create a node and publish post-1 to post-`number` to it."""
+    await owner.create(service, node, {"pubsub#max_items": "10000", **config})
+    for index in range(1, number + 1):
+        await owner.publish(service, node, f"post-{index}", post(f"Post {index}"))
+
+
+async def until_held(reader: Client, proxy: ProxyProcess, node: str, to: str | None = None) -> None:
+    """Read the node until an answer comes from the database."""
+
+    async def is_held() -> bool:
+        await reader.items(to or proxy.jid, node)
+        return answered_by(proxy, node)[-1] == "cache"
+
+    await wait_until(is_held, f"{node} is answered from the cache")
+
+
+def answered_by(proxy: ProxyProcess, node: str | None) -> list[str]:
+    """Return who answered each read of the node, as the proxy logged it: service, cache, stale."""
+    marked = f"node={node!r}"
+    return [
+        line.partition("answered by=")[2].split()[0]
+        for line in proxy.log().splitlines()
+        if "answered by=" in line and line.endswith(marked)
+    ]
