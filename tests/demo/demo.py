@@ -86,7 +86,7 @@ class Demo:
         started = time.monotonic()
         _, by = await self.read_until(lambda _, by: by is AnsweredBy.CACHE)
         elapsed = time.monotonic() - started
-        self.row("Analysed and synchronised", "until held", by, elapsed)
+        self.row("Analysed, synchronised", "until held", by, elapsed)
 
     async def second_read(self) -> None:
         items, by, elapsed = await self.read()
@@ -95,7 +95,7 @@ class Demo:
         self.row("Second read", f"newest {len(items.ids)} posts", by, elapsed)
 
     async def all_in_pages(self) -> None:
-        """Prosody knows no pages: the proxy has to look at its whole list once, and learns from it."""
+        """Prosody knows no pages: the proxy looks at its whole list once, and learns from it."""
         elapsed, ids, answers, token = 0.0, [], [], None
         while len(ids) < len(self.all_ids):
             page = page_request(PAGE, after=token)
@@ -106,7 +106,7 @@ class Demo:
         self.expect(ids == self.all_ids, "the pages together differ from what was published")
         self.expect(answers[-1] is AnsweredBy.CACHE, "no page was answered by the cache")
         by = ", ".join(f"{count} {by}" for by, count in Counter(answers).items())
-        self.row("Pages, unknown to Prosody", f"{len(ids)} posts by {PAGE}", by, elapsed)
+        self.row(f"Pages of {PAGE}", f"all {len(ids)} posts", by, elapsed)
 
     async def new_post(self) -> None:
         post = new_post()
@@ -149,11 +149,11 @@ class Demo:
             elapsed = time.monotonic() - started
         else:
             raise StepFailed("the service still answers, though it was taken away")
-        self.row("Service gone, asked itself", f"newest {NEWEST} posts", "an error", elapsed)
+        self.row("Service gone, itself", f"newest {NEWEST} posts", "an error", elapsed)
         items, by, elapsed = await self.read()
         self.expect(by in HELD, f"the read was answered by {by}")
         self.expect(items.ids == before.ids, "the answer differs from the one before")
-        self.row("Service gone, asked cache", f"newest {len(items.ids)} posts", by, elapsed)
+        self.row("Service gone, cache", f"newest {len(items.ids)} posts", by, elapsed)
         await self.prosody.bring_service_back()
 
     async def read(self) -> tuple[Items, AnsweredBy, float]:

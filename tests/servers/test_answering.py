@@ -1,10 +1,26 @@
-"""A node is forwarded first, and answered from the database once it is held."""
+"""What is held is answered as the real service answers it; what is not held, it answers itself."""
 
 import pytest
-from harness import Client, ProxyProcess, ThrowAwayProsody
-from harness.following import answered_by, fill, until_held
+from harness import Client, ErrorReply, ProxyProcess, ThrowAwayProsody
+from harness.comparing import answers
+from harness.following import answered_by, fill, post, until_held
+from harness.stanzas import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PUBSUB, NS_PUBSUB_OWNER
 
 pytestmark = pytest.mark.servers
+
+
+def items_request(node: str, inner: str = "", attributes: str = "") -> str:
+    return (
+        f"<pubsub xmlns='{NS_PUBSUB}'><items node='{node}' {attributes}>{inner}</items></pubsub>"
+    )
+
+
+def by_id(node: str, *ids: str) -> str:
+    return items_request(node, "".join(f"<item id='{one}'/>" for one in ids))
+
+
+def disco(namespace: str, node: str) -> str:
+    return f"<query xmlns='{namespace}' node='{node}'/>"
 
 
 async def test_first_read_is_forwarded_and_later_ones_come_from_the_database(
@@ -25,3 +41,156 @@ async def test_first_read_is_forwarded_and_later_ones_come_from_the_database(
         await prosody.bring_service_back()
     assert held.ids == first.ids
     assert answered_by(proxy, node_name)[-1] == "cache"
+
+
+class TestHeldNodeIsAnsweredAsProsodyAnswersIt:
+    """Every row of servers.md on Prosody's items and disco, each held against Prosody itself."""
+
+    FORMS = (
+        ("plain: oldest first", lambda node: items_request(node)),
+        ("max_items: the newest, oldest first", lambda node: items_request(node, "", "max_items='3'")),
+        ("max_items beyond all", lambda node: items_request(node, "", "max_items='99'")),
+        ("one id", lambda node: by_id(node, "post-2")),
+        ("ids in the order asked", lambda node: by_id(node, "post-5", "post-1", "post-3")),
+        ("duplicate ids", lambda node: by_id(node, "post-2", "post-2", "post-1", "post-2")),
+        ("missing ids are left out", lambda node: by_id(node, "no-such", "post-1", "neither")),
+        ("all ids missing: an empty list", lambda node: by_id(node, "no-such", "neither")),
+        ("disco#info of the node", lambda node: disco(NS_DISCO_INFO, node)),
+        ("disco#items of the node: newest first", lambda node: disco(NS_DISCO_ITEMS, node)),
+    )
+    FORWARDED = (
+        ("max_items='0'", lambda node: items_request(node, "", "max_items='0'")),
+        ("max_items='-1'", lambda node: items_request(node, "", "max_items='-1'")),
+        ("max_items='x'", lambda node: items_request(node, "", "max_items='x'")),
+        (
+            "ids with max_items",
+            lambda node: items_request(node, "<item id='post-1'/>", "max_items='2'"),
+        ),
+        ("an unknown attribute", lambda node: items_request(node, "", "unheard='of'")),
+        ("an unknown child", lambda node: items_request(node, "<unheard xmlns='x:y'/>")),
+        (
+            "affiliations, as owner's request",
+            lambda node: f"<pubsub xmlns='{NS_PUBSUB_OWNER}'><affiliations node='{node}'/></pubsub>",
+        ),
+    )
+
+    async def test_in_every_form(
+        self,
+        prosody: ThrowAwayProsody,
+        proxy: ProxyProcess,
+        owner: Client,
+        reader: Client,
+        node_name: str,
+    ) -> None:
+        await fill(owner, prosody.service, node_name, 6, **{"pubsub#title": "Six <posts> & more"})
+        await owner.publish(prosody.service, node_name, "post-2", post("Post 2, republished"))
+        await until_held(reader, proxy, node_name)
+        for name, payload in self.FORMS:
+            ours, theirs = await answers(reader, proxy.jid, prosody.service, payload(node_name))
+            assert ours == theirs, name
+            assert answered_by(proxy, node_name)[-1] == "cache", name
+
+    async def test_what_is_not_understood_is_forwarded(
+        self,
+        prosody: ThrowAwayProsody,
+        proxy: ProxyProcess,
+        owner: Client,
+        reader: Client,
+        node_name: str,
+    ) -> None:
+        await fill(owner, prosody.service, node_name, 4)
+        await until_held(reader, proxy, node_name)
+        for name, payload in self.FORWARDED:
+            before = answered_by(proxy, node_name).count("cache")
+            ours, theirs = await answers(reader, proxy.jid, prosody.service, payload(node_name))
+            assert ours == theirs, name
+            assert answered_by(proxy, node_name).count("cache") == before, name
+
+    async def test_forty_ids_at_once(
+        self,
+        prosody: ThrowAwayProsody,
+        proxy: ProxyProcess,
+        owner: Client,
+        reader: Client,
+        node_name: str,
+    ) -> None:
+        await fill(owner, prosody.service, node_name, 60)
+        await until_held(reader, proxy, node_name)
+        wanted = [f"post-{number}" for number in range(45, 5, -1)]
+
+        answer = await reader.items(proxy.jid, node_name, ids=wanted)
+
+        assert answer.ids == wanted
+        assert answered_by(proxy, node_name)[-1] == "cache"
+
+    async def test_xml_of_an_item_is_not_changed(
+        self,
+        prosody: ThrowAwayProsody,
+        proxy: ProxyProcess,
+        owner: Client,
+        reader: Client,
+        node_name: str,
+    ) -> None:
+        await fill(owner, prosody.service, node_name, 1)
+        entry = (
+            "<entry xmlns='http://www.w3.org/2005/Atom' xml:lang='de'><title type='xhtml'>"
+            "<div xmlns='http://www.w3.org/1999/xhtml'>Grüße &amp; &lt;Küsse&gt; "
+            "<x:b xmlns:x='urn:x' x:a='&#10;1&#9;2'>\U0001f37a</x:b></div></title>"
+            "<plain xmlns=''>nowhere</plain></entry>"
+        )
+        await owner.publish(prosody.service, node_name, "odd", entry)
+        await until_held(reader, proxy, node_name)
+
+        ours, theirs = await answers(
+            reader, proxy.jid, prosody.service, by_id(node_name, "odd", "post-1")
+        )
+
+        assert ours == theirs
+        assert "\U0001f37a" in ours
+
+
+class TestErrorsAreTheService_s:  # noqa: N801
+    async def test_unknown_node_and_unknown_service(
+        self, prosody: ThrowAwayProsody, proxy: ProxyProcess, reader: Client
+    ) -> None:
+        for payload in (
+            items_request("no-such-node"),
+            disco(NS_DISCO_INFO, "no-such-node"),
+            disco(NS_DISCO_ITEMS, "no-such-node"),
+        ):
+            ours, theirs = await answers(reader, proxy.jid, prosody.service, payload)
+            assert ours == theirs == "cancel/item-not-found/None"
+
+        refused = await reader.request("get", f"pubsub.evil.example@{proxy.jid}", items_request("n"))
+        assert (refused.error_type, refused.condition) == ("cancel", "item-not-found")
+        assert refused.sender == f"pubsub.evil.example@{proxy.jid}"
+
+    async def test_closed_node_is_refused_to_strangers_and_never_held(
+        self,
+        prosody: ThrowAwayProsody,
+        proxy: ProxyProcess,
+        owner: Client,
+        reader: Client,
+        node_name: str,
+    ) -> None:
+        closed = {"pubsub#access_model": "whitelist"}
+        await fill(owner, prosody.service, node_name, 3, **closed)
+
+        for _ in range(3):
+            ours, theirs = await answers(
+                reader, proxy.jid, prosody.service, items_request(node_name)
+            )
+            assert ours == theirs == "auth/forbidden/None"
+        assert "cache" not in answered_by(proxy, node_name)
+
+    async def test_writes_are_refused_naming_the_service(
+        self, prosody: ThrowAwayProsody, proxy: ProxyProcess, owner: Client, node_name: str
+    ) -> None:
+        with pytest.raises(ErrorReply) as refused:
+            await owner.create(proxy.jid, node_name)
+        assert refused.value.reply.condition == "not-allowed"
+        assert prosody.service in (refused.value.reply.text or "")
+        with pytest.raises(ErrorReply) as refused:
+            await owner.delete(proxy.jid, node_name)
+        assert refused.value.reply.condition == "not-allowed"
+        assert node_name not in await owner.nodes(prosody.service)

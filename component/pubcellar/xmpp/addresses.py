@@ -27,7 +27,8 @@ def requester(address: str) -> Requester:
     """
     try:
         local_part, domain, resource = prep(*parse(address))
-    except (InvalidFormat, UnicodeError) as error:
+    # IndexError: Twisted's nameprep meets an empty label, as in `a..b`.
+    except (InvalidFormat, UnicodeError, IndexError) as error:
         raise ValueError("not a JID") from error
     bare = f"{local_part}@{domain}" if local_part else domain
     return Requester(full=FullJID(f"{bare}/{resource}" if resource else bare), bare=BareJID(bare))

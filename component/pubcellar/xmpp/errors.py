@@ -4,7 +4,7 @@ RFC 6120 section 8.3; application conditions as in XEP-0060 section 11.
 """
 
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 from pubcellar.core import errors
 from pubcellar.core.namespaces import NS_COMPONENT_ACCEPT, NS_STANZA_ERRORS
@@ -76,7 +76,7 @@ def error_payload(error: BaseException) -> str:
 def _written(error: StanzaError, text: str) -> str:
     described = f"<text xmlns='{NS_STANZA_ERRORS}'>{escape(text)}</text>" if text else ""
     condition = f"<{error.condition} xmlns='{NS_STANZA_ERRORS}'/>"
-    return f"<error type='{error.type}'>{condition}{described}</error>"
+    return f"<error type={quoteattr(error.type)}>{condition}{described}</error>"
 
 
 def refusal(reply: Element) -> errors.UpstreamError:

@@ -5,10 +5,6 @@ carbon or fetched from an archive tells of somebody else's stream. Whether the s
 for `pubcellar.proxy` to decide.
 """
 
-from copy import deepcopy
-
-from lxml import etree
-
 from pubcellar.core.errors import UpstreamAnswerInvalid
 from pubcellar.core.events import (
     Change,
@@ -24,7 +20,15 @@ from pubcellar.core.events import (
 from pubcellar.core.namespaces import NS_PUBSUB, NS_PUBSUB_EVENT
 from pubcellar.core.values import BareJID, NodeKey, SubscriptionState
 from pubcellar.xmpp.results import item
-from pubcellar.xmpp.stanzas import Element, children, name_of, namespace_of, qualified
+from pubcellar.xmpp.stanzas import (
+    Element,
+    children,
+    name_of,
+    namespace_of,
+    parse_element,
+    qualified,
+    serialised,
+)
 
 EVENT = qualified(NS_PUBSUB_EVENT, "event")
 
@@ -90,26 +94,12 @@ def _in_pubsub_namespace(element: Element) -> Element:
     """Return the item as an items answer would show it.
 
     What a publisher wrote without a namespace of its own has that of the item around it, and so
-    changes with it.
+    changes with it. Only the declaration is rewritten, in the text: trees that are rebuilt lose
+    prefixes that names in their content need.
     """
-    nsmap: dict[str | None, str] = {**element.nsmap, None: NS_PUBSUB}
-    return _rebuilt(element, nsmap, None)
-
-
-def _rebuilt(
-    element: Element, nsmap: dict[str | None, str] | None, parent: Element | None
-) -> Element:
-    tag = qualified(NS_PUBSUB, name_of(element))
-    attributes = dict(element.attrib)
-    if parent is None:
-        rebuilt = etree.Element(tag, attributes, nsmap)
-    else:
-        rebuilt = etree.SubElement(parent, tag, attributes, nsmap)
-        rebuilt.tail = element.tail
-    rebuilt.text = element.text
-    for child in element:
-        if namespace_of(child) == NS_PUBSUB_EVENT:
-            _rebuilt(child, None, rebuilt)
-        else:
-            rebuilt.append(deepcopy(child))
-    return rebuilt
+    declaration = f'xmlns:{element.prefix}="' if element.prefix else 'xmlns="'
+    text = serialised(element)
+    # `serialised` declares on the item whatever is in scope, and writes no bare `>` in a tag.
+    start, end = text[: text.index(">")], text[text.index(">") :]
+    declared = f' {declaration}{NS_PUBSUB_EVENT}"'
+    return parse_element(start.replace(declared, f' {declaration}{NS_PUBSUB}"', 1) + end)

@@ -155,7 +155,10 @@ class StanzaReader:
         end_tag = b"</" + name.encode()
         if position < 0 or not self._buffer.startswith(end_tag, position):
             return reported
-        return self._buffer_offset + self._buffer.index(b">", position) + 1
+        stop = self._buffer.index(b">", position)
+        if self._buffer[position:stop].rstrip() != end_tag:
+            return reported
+        return self._buffer_offset + stop + 1
 
     def _forbidden(self, *_: object) -> None:
         raise StreamBroken("the peer sent what RFC 6120 section 11.1 forbids in a stream")

@@ -5,6 +5,7 @@ XML only because it once was.
 """
 
 from collections.abc import Sequence
+from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
@@ -57,7 +58,7 @@ def payload(answer: Answer) -> str:
     """Return the answer as the child element of an iq of type result; empty for none.
 
     Raises:
-        StoreUnavailable: what the database holds of an item is not XML.
+        StoreUnavailable: what the database holds of an item or a service is not XML.
     """
     match answer:
         case Relayed():
@@ -71,15 +72,21 @@ def payload(answer: Answer) -> str:
 
 
 def _items(answer: ItemsAnswer) -> str:
-    pubsub = etree.Element(qualified(NS_PUBSUB, "pubsub"), nsmap={None: NS_PUBSUB})
-    items = etree.SubElement(pubsub, qualified(NS_PUBSUB, "items"), {"node": answer.node})
-    for item in answer.items:
-        try:
-            items.append(parse_element(item.xml))
-        except MalformedXML as error:
-            raise StoreUnavailable("an item in the database is damaged") from error
-    _append_page(pubsub, answer.page)
-    return serialised(pubsub)
+    # Written side by side: a tree built of the items would drop a prefix that an element around it
+    # declares for the same namespace, and with it the meaning of names in their content.
+    items = "".join(serialised(_stored(item.xml)) for item in answer.items)
+    page = "" if answer.page is None else serialised(page_element(answer.page))
+    return (
+        f"<pubsub xmlns='{NS_PUBSUB}'><items node={quoteattr(answer.node)}>{items}</items>{page}"
+        "</pubsub>"
+    )
+
+
+def _stored(xml: str) -> Element:
+    try:
+        return parse_element(xml)
+    except MalformedXML as error:
+        raise StoreUnavailable("what the database holds is damaged") from error
 
 
 def _disco_items(answer: DiscoItemsAnswer) -> str:
@@ -114,7 +121,7 @@ def page_element(page: PageInfo) -> Element:
 
 def _service_info(answer: ServiceInfoAnswer) -> str:
     """Merge a service's disco#info with our own identity and features (XEP-0030 section 3.1)."""
-    given = [] if answer.payload is None else children(parse_element(answer.payload))
+    given = [] if answer.payload is None else children(_stored(answer.payload))
     identity, feature = (qualified(NS_DISCO_INFO, name) for name in ("identity", "feature"))
     query = etree.Element(qualified(NS_DISCO_INFO, "query"), nsmap={None: NS_DISCO_INFO})
     query.extend(element for element in given if element.tag == identity)

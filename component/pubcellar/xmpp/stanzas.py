@@ -36,6 +36,8 @@ def parse_element(text: str | bytes) -> Element:
         raise MalformedXML(str(error)) from error
     if element.getroottree().docinfo.doctype:
         raise MalformedXML("document type declarations are not allowed (RFC 6120 section 11.1)")
+    if next(element.iter(etree.Comment, etree.ProcessingInstruction), None) is not None:
+        raise MalformedXML("comments and instructions are not allowed (RFC 6120 section 11.1)")
     return element
 
 

@@ -138,7 +138,8 @@ class ComponentStream(Protocol):
             self._stream_error(raw)
             return
         if not self._is_open:
-            self._handshake(local_name)
+            if not self._is_closing:
+                self._handshake(local_name)
             return
         try:
             stanza = parse_stanza(raw, self._declarations)

@@ -50,7 +50,13 @@ Component "pubsub.localhost" "pubsub"
 
 Component "counting.localhost"
     component_secret = "{component_secret}"
+
+-- Never connected: see bring_service_back.
+Component "spare.localhost"
+    component_secret = "{component_secret}"
 """
+
+SPARE = "spare.localhost"
 
 
 class ThrowAwayProsody:
@@ -144,6 +150,8 @@ class ThrowAwayProsody:
         """Undo `take_service_away`."""
         host = self.service
         await self.shell(f'module:unload("component", "{host}"); module:load("pubsub", "{host}")')
+        # Unloading it for one host has closed the port for all; loading it for one opens it again.
+        await self.shell(f'module:reload("component", "{SPARE}")')
 
     async def shell(self, command: str) -> str:
         """Have the running server carry out a command of its administration shell.

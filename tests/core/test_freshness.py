@@ -1,0 +1,186 @@
+"""The decision on a read of a node, row by row (docs/architecture.md, "A node's life")."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pubcellar.core.freshness import (
+    Answer,
+    Decision,
+    FollowUp,
+    Forward,
+    FreshnessPolicy,
+    VerifyAccess,
+    decide,
+)
+from pubcellar.core.records import NodeRecord
+from pubcellar.core.states import NodeState
+from pubcellar.core.values import BareJID, NodeKey, SubscriptionState
+
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+POLICY = FreshnessPolicy(
+    access_verify_every=60 * SECOND,
+    verify_every=900 * SECOND,
+    max_age=300 * SECOND,
+    max_stale=86400 * SECOND,
+)
+
+NO_SYNC, SYNCING = NodeState.NO_SYNC, NodeState.SYNCING
+LIVE, STALE, FAILED = NodeState.LIVE, NodeState.STALE, NodeState.FAILED
+
+ANALYSE = Forward(FollowUp.ANALYSE)
+NOTHING = Forward(FollowUp.NOTHING)
+WORK = Forward(FollowUp.WORK)
+WORK_OR_STALE = Forward(FollowUp.WORK, may_answer_stale=True)
+
+NOT_SUBSCRIBED = [
+    state for state in SubscriptionState if state is not SubscriptionState.SUBSCRIBED
+]
+
+
+def record(
+    state: NodeState,
+    *,
+    access_model: str | None = "open",
+    subscription: SubscriptionState = SubscriptionState.SUBSCRIBED,
+    info_age: float | None = 0,
+    items_age: float | None = 0,
+    retry_in: float | None = None,
+) -> NodeRecord:
+    """Return a record; ages and times in seconds."""
+
+    def ago(seconds: float | None) -> datetime | None:
+        return None if seconds is None else NOW - seconds * SECOND
+
+    return NodeRecord(
+        NodeKey(BareJID("pubsub.example.org"), "blog"),
+        state,
+        access_model=access_model,
+        subscription=subscription,
+        info_verified_at=ago(info_age),
+        items_verified_at=ago(items_age),
+        retry_at=None if retry_in is None else NOW + retry_in * SECOND,
+    )
+
+
+def test_a_node_nobody_knows_is_forwarded_and_analysed() -> None:
+    assert decide(None, NOW, POLICY) == ANALYSE
+    assert decide(None, NOW, POLICY, in_doubt=True) == ANALYSE
+
+
+@pytest.mark.parametrize(
+    ("state", "retry_in", "expected"),
+    [
+        (NO_SYNC, None, ANALYSE),
+        (NO_SYNC, -1, ANALYSE),
+        (NO_SYNC, 0, ANALYSE),
+        (NO_SYNC, 1, NOTHING),
+        (FAILED, None, WORK),
+        (FAILED, -1, WORK),
+        (FAILED, 0, WORK),
+        (FAILED, 1, NOTHING),
+        (SYNCING, None, WORK),
+        (SYNCING, 1, WORK),
+    ],
+)
+@pytest.mark.parametrize("access_model", ["open", "whitelist", None])
+@pytest.mark.parametrize("in_doubt", [False, True])
+def test_what_is_not_held_is_forwarded_whatever_else_is_known(
+    state: NodeState,
+    retry_in: float | None,
+    expected: Decision,
+    access_model: str | None,
+    in_doubt: bool,
+) -> None:
+    known = record(state, access_model=access_model, retry_in=retry_in)
+    assert decide(known, NOW, POLICY, in_doubt=in_doubt) == expected
+
+
+@pytest.mark.parametrize("state", [LIVE, STALE])
+@pytest.mark.parametrize("access_model", ["authorize", "presence", "roster", "whitelist", "", None])
+@pytest.mark.parametrize("in_doubt", [False, True])
+def test_a_node_that_is_not_open_is_forwarded_and_never_answered_in_an_outage(
+    state: NodeState, access_model: str | None, in_doubt: bool
+) -> None:
+    known = record(state, access_model=access_model)
+    assert decide(known, NOW, POLICY, in_doubt=in_doubt) == WORK
+
+
+@pytest.mark.parametrize(
+    ("info_age", "expected"),
+    [
+        (0, Answer()),
+        (30, Answer()),
+        (30.001, Answer(verify_soon=True)),
+        (60, Answer(verify_soon=True)),
+        (60.001, VerifyAccess()),
+        (86400, VerifyAccess()),
+        (None, VerifyAccess()),
+    ],
+)
+def test_a_live_node_is_answered_while_its_access_model_is_fresh(
+    info_age: float | None, expected: Decision
+) -> None:
+    assert decide(record(LIVE, info_age=info_age), NOW, POLICY) == expected
+
+
+@pytest.mark.parametrize(
+    ("items_age", "expected"),
+    [
+        (0, Answer()),
+        (900, Answer()),
+        (900.001, WORK_OR_STALE),
+        (86400, WORK_OR_STALE),
+        (86400.001, WORK),
+        (None, WORK),
+    ],
+)
+def test_a_followed_node_is_answered_until_its_contents_want_verifying(
+    items_age: float | None, expected: Decision
+) -> None:
+    assert decide(record(LIVE, items_age=items_age), NOW, POLICY) == expected
+
+
+@pytest.mark.parametrize("subscription", NOT_SUBSCRIBED)
+@pytest.mark.parametrize(
+    ("items_age", "expected"), [(300, Answer()), (300.001, WORK_OR_STALE), (86400.001, WORK)]
+)
+def test_a_node_without_subscription_is_answered_for_max_age_only(
+    subscription: SubscriptionState, items_age: float, expected: Decision
+) -> None:
+    known = record(LIVE, subscription=subscription, items_age=items_age)
+    assert decide(known, NOW, POLICY) == expected
+
+
+def test_a_max_age_above_verify_every_does_not_make_an_unfollowed_node_fresher() -> None:
+    policy = FreshnessPolicy(verify_every=60 * SECOND, max_age=3600 * SECOND)
+    known = record(LIVE, subscription=SubscriptionState.NONE, items_age=61)
+    assert decide(known, NOW, policy) == WORK_OR_STALE
+
+
+@pytest.mark.parametrize("state", [LIVE, STALE])
+@pytest.mark.parametrize(
+    ("items_age", "expected"), [(0, WORK_OR_STALE), (86400, WORK_OR_STALE), (86401, WORK)]
+)
+def test_doubt_is_forwarded_and_answered_only_in_an_outage_up_to_max_stale(
+    state: NodeState, items_age: float, expected: Decision
+) -> None:
+    known = record(state, items_age=items_age)
+    assert decide(known, NOW, POLICY, in_doubt=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("items_age", "expected"),
+    [(0, WORK_OR_STALE), (86400, WORK_OR_STALE), (86400.001, WORK), (None, WORK)],
+)
+@pytest.mark.parametrize("info_age", [0, 3600, None])
+def test_a_stale_node_is_forwarded_and_answered_only_in_an_outage_up_to_max_stale(
+    items_age: float | None, expected: Decision, info_age: float | None
+) -> None:
+    assert decide(record(STALE, items_age=items_age, info_age=info_age), NOW, POLICY) == expected
+
+
+def test_max_stale_of_zero_never_answers_what_is_older_than_now() -> None:
+    policy = FreshnessPolicy(max_stale=timedelta(0))
+    assert decide(record(STALE, items_age=0.001), NOW, policy) == WORK

@@ -1,0 +1,36 @@
+"""A whole component in memory, its clock, and pubsub services to stand behind it."""
+
+from playbook.cellar import Cellar, Sent
+from playbook.clock import TestClock
+from playbook.faulty_store import FaultyStore
+from playbook.service import Service
+from playbook.stanzas import (
+    DISCO_INFO,
+    DISCO_ITEMS,
+    PUBSUB,
+    RSM,
+    info,
+    item,
+    item_ids,
+    items,
+    listing,
+    page_of,
+)
+
+__all__ = [
+    "DISCO_INFO",
+    "DISCO_ITEMS",
+    "PUBSUB",
+    "RSM",
+    "Cellar",
+    "FaultyStore",
+    "Sent",
+    "Service",
+    "TestClock",
+    "info",
+    "item",
+    "item_ids",
+    "items",
+    "listing",
+    "page_of",
+]

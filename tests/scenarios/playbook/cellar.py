@@ -1,0 +1,364 @@
+"""The whole component, joined by `pubcellar.wiring`, with a string for a socket.
+
+A scenario says by turns what arrives and what is sent then: `receives`, `sends`, `answers`, `idle`.
+Services that were given to `stands_behind` answer by themselves whatever they are asked.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
+from xml.sax.saxutils import quoteattr
+
+import pytest
+from playbook.clock import TestClock
+from playbook.faulty_store import FaultyStore
+from playbook.service import Service
+from playbook.stanzas import (
+    COMPONENT,
+    STANZAS,
+    Element,
+    canonical,
+    items,
+    parsed,
+    without_indentation,
+)
+from twisted.internet.testing import StringTransport
+
+from pubcellar import wiring
+from pubcellar.config import load_settings
+from pubcellar.core.counters import Happened
+from pubcellar.storage import open_store, prepare_database
+
+JULIET = "juliet@capulet.lit/balcony"
+ROMEO = "romeo@montague.lit/orchard"
+CACHE = "cache.example.org"
+PATIENCE_SECONDS = 10.0
+QUIET_TURNS = 30
+
+COMPONENT_TABLE = """
+[component]
+jid = "cache.example.org"
+server = "tcp:127.0.0.1:5347"
+secret = "correct-horse-battery"
+"""
+UPSTREAM_TABLE = """
+[upstream]
+default = "pubsub.example.org"
+allow = ["pubsub.example.org", "other.example.org"]
+"""
+ANALYSERS = """
+[[analyser]]
+name = "notes"
+type = "note"
+node = "notes/"
+to_sync = true
+
+[[analyser]]
+name = "recipes"
+type = "recipe"
+namespace = "urn:example:recipe"
+to_sync = true
+
+[[analyser]]
+name = "drafts"
+type = "draft"
+node = "drafts/"
+"""
+
+
+class _Transport(StringTransport):
+    """Calls back with everything that is written, as it is written."""
+
+    def __init__(self, written: Callable[[bytes], None]) -> None:
+        super().__init__()
+        self._written = written
+
+    def write(self, data: bytes) -> None:
+        self._written(data)
+
+    def abortConnection(self) -> None:  # noqa: N802
+        self.loseConnection()
+
+
+class Sent:
+    """A stanza that the component sent."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self.element = parsed(raw)
+        self.kind = self.element.get("type", "")
+        self.id = self.element.get("id", "")
+        self.sender = self.element.get("from", "")
+        self.recipient = self.element.get("to", "")
+
+    @property
+    def condition(self) -> str:
+        """The defined condition of a stanza error, after its type; empty for none."""
+        error = self.element.find(f"{{{COMPONENT}}}error")
+        if error is None:
+            return ""
+        names = [one.tag for one in error if one.tag.startswith(f"{{{STANZAS}}}")]
+        names = [name.rpartition("}")[2] for name in names if not name.endswith("}text")]
+        return f"{error.get('type')}/{names[0]}"
+
+    @property
+    def text(self) -> str:
+        """The text of a stanza error."""
+        return self.element.findtext(f".//{{{STANZAS}}}text") or ""
+
+    def __repr__(self) -> str:
+        return self.raw.decode()
+
+
+class Cellar:
+    """One component, from its start to its end, and again.
+
+    Attributes:
+        clock: its time.
+        store: its database.
+        component: what `pubcellar.wiring` joined.
+    """
+
+    component: wiring.Component
+    store: FaultyStore
+
+    def __init__(
+        self,
+        directory: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        more: str = "",
+        upstream: str = "",
+        component: str = "",
+    ) -> None:
+        self.clock = TestClock()
+        self._database = f"sqlite:///{directory}/cache.db"
+        path = directory / "pubcellar.toml"
+        path.write_text(COMPONENT_TABLE + component + UPSTREAM_TABLE + upstream + ANALYSERS + more)
+        path.chmod(0o600)
+        self.settings = load_settings(path, {})
+        monkeypatch.setattr(wiring, "SystemClock", lambda: self.clock)
+        self._sent: deque[Sent] = deque()
+        self._arrived = asyncio.Condition()
+        self._writes = 0
+        self._services: dict[str, Service] = {}
+        self._numbers = 0
+        self._transport: _Transport | None = None
+        self._protocol: Any = None
+        self._stop = asyncio.Event()
+        self._serving: asyncio.Task[int] | None = None
+
+    # The component's life
+
+    async def start(self) -> Self:
+        """Start the component, and connect it."""
+        await prepare_database(self._database)
+        self.store = FaultyStore(await open_store(self._database))
+        self._stop = asyncio.Event()
+        store: Any = self.store
+        self.component = wiring.Component(self.settings, store, self.clock.reactor)
+        self._serving = asyncio.create_task(self.component.serve(self._stop))
+        await self.until(lambda: bool(self.clock.reactor.tcpClients))
+        await self.connect()
+        return self
+
+    async def connect(self) -> None:
+        """Play the server's part until the component is authenticated."""
+        _, _, factory, *_ = self.clock.reactor.tcpClients.pop()
+        self._transport = _Transport(self._stream_written)
+        self._protocol = factory.buildProtocol(None)
+        self._protocol.makeConnection(self._transport)
+        self._protocol.dataReceived(
+            f"<stream:stream xmlns='{COMPONENT}' id='s1' from='{CACHE}' "
+            "xmlns:stream='http://etherx.jabber.org/streams'>".encode()
+        )
+        self._transport._written = self._stanza_written
+        self._protocol.dataReceived(b"<handshake/>")
+        await self.settled()
+
+    def disconnect(self) -> None:
+        """Lose the stream."""
+        from twisted.internet.error import ConnectionLost
+        from twisted.python.failure import Failure
+
+        protocol, self._protocol = self._protocol, None
+        if protocol is not None:
+            protocol.connectionLost(Failure(ConnectionLost()))
+
+    async def reconnect(self) -> None:
+        """Let the component connect again, which it does after a pause."""
+        await self.until(lambda: bool(self.clock.reactor.tcpClients), advancing=5)
+        await self.connect()
+
+    async def stop(self) -> None:
+        """End the component in good order."""
+        if self._serving is None:
+            return
+        self._stop.set()
+        self.disconnect()
+        await self._serving
+        await self.store.close()
+        self._serving = None
+
+    async def restart(self) -> None:
+        """End the component, and start another one on its database."""
+        await self.stop()
+        self._sent.clear()
+        await self.start()
+
+    def _stream_written(self, data: bytes) -> None:
+        """Stream header and handshake are not what scenarios are about."""
+
+    def _stanza_written(self, data: bytes) -> None:
+        if data.startswith(b"</"):
+            return
+        self._writes += 1
+        sent = Sent(data)
+        service = self._services.get(sent.recipient)
+        if service is not None and sent.kind in ("get", "set"):
+            replies = service.reply(sent.element)
+            asyncio.get_running_loop().call_soon(self._hand_in, replies)
+        else:
+            self._sent.append(sent)
+
+    def _hand_in(self, replies: list[str]) -> None:
+        for reply in replies:
+            self.receives(reply)
+
+    # Steps of a scenario
+
+    def stands_behind(self, service: Service) -> Service:
+        """From now on the service answers whatever it is asked."""
+        self._services[service.jid] = service
+        return service
+
+    def stands_aside(self, service: Service) -> None:
+        """From now on the test answers for the service."""
+        del self._services[service.jid]
+
+    def receives(self, xml: str) -> None:
+        """A stanza arrives."""
+        if self._protocol is not None:
+            self._protocol.dataReceived(xml.encode())
+
+    async def sends(self, xml: str) -> Sent:
+        """Exactly this is sent next; `id='*'` stands for any id."""
+        sent = await self.next()
+        expected = without_indentation(parsed(xml))
+        if expected.get("id") == "*":
+            expected.set("id", sent.id)
+        assert canonical(sent.element) == canonical(expected)
+        return sent
+
+    async def next(self) -> Sent:
+        """Return what is sent next, and was not seen yet."""
+        await self.until(lambda: bool(self._sent))
+        return self._sent.popleft()
+
+    async def idle(self) -> None:
+        """Nothing else was sent, and nothing is under way that would send."""
+        await self.settled()
+        assert not self._sent
+
+    def answers(self, sent: Sent, payload: str = "") -> None:
+        """The addressee answers a request with a result."""
+        self.receives(
+            f"<iq type='result' id='{sent.id}' from={quoteattr(sent.recipient)} "
+            f"to={quoteattr(sent.sender)}>{payload}</iq>"
+        )
+
+    def refuses(self, sent: Sent, condition: str, type_: str = "cancel", more: str = "") -> None:
+        """The addressee answers a request with an error."""
+        self.receives(
+            f"<iq type='error' id='{sent.id}' from={quoteattr(sent.recipient)} "
+            f"to={quoteattr(sent.sender)}><error type='{type_}'>"
+            f"<{condition} xmlns='{STANZAS}'/>{more}</error></iq>"
+        )
+
+    def asks(
+        self, payload: str, *, sender: str = JULIET, to: str = CACHE, type_: str = "get"
+    ) -> str:
+        """A client's request arrives; return its id."""
+        self._numbers += 1
+        id_ = f"q{self._numbers}"
+        self.receives(
+            f"<iq type='{type_}' id='{id_}' from={quoteattr(sender)} to={quoteattr(to)}>"
+            f"{payload}</iq>"
+        )
+        return id_
+
+    async def answer(
+        self, payload: str, *, sender: str = JULIET, to: str = CACHE, type_: str = "get"
+    ) -> Sent:
+        """A client asks, and this is what it is answered; nothing else is sent meanwhile."""
+        id_ = self.asks(payload, sender=sender, to=to, type_=type_)
+        sent = await self.next()
+        assert (sent.id, sent.recipient, sent.sender) == (id_, sender, to), sent
+        return sent
+
+    async def result(self, payload: str, **keywords: str) -> Element:
+        """Like `answer`, and it is a result."""
+        sent = await self.answer(payload, **keywords)
+        assert sent.kind == "result", sent
+        return sent.element
+
+    async def advance(self, seconds: float) -> None:
+        """Time passes, and what that sets off is done."""
+        await self.settled()
+        self.clock.advance(seconds)
+        await self.settled()
+
+    async def holds(
+        self,
+        service: Service,
+        node: str,
+        ids: Sequence[str] = (),
+        payload: str | None = None,
+        sender: str = JULIET,
+    ) -> Service:
+        """Give the service a node, and let the component hold it; then forget what was asked."""
+        self.stands_behind(service).has(node, ids, payload=payload)
+        to = CACHE if service.jid == "pubsub.example.org" else f"{service.jid}@{CACHE}"
+        await self.result(items(node), to=to, sender=sender)
+        await self.settled()
+        assert await self.state(node, service.jid) == "live", await self.record(node, service.jid)
+        service.asked.clear()
+        return service
+
+    # Waiting
+
+    async def until(self, condition: Callable[[], bool], *, advancing: float = 0) -> None:
+        """Return as soon as the condition holds; fail after `PATIENCE_SECONDS`."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + PATIENCE_SECONDS
+        while not condition():
+            assert loop.time() < deadline, f"waited in vain; sent: {list(self._sent)}"
+            if advancing:
+                self.clock.advance(advancing)
+            await asyncio.sleep(0.001)
+
+    async def settled(self) -> None:
+        """Return once nothing is under way: no call of the database, and no turn of the loop."""
+        quiet = 0
+        writes = self._writes
+        while quiet < QUIET_TURNS:
+            is_quiet = self.store.running == 0 and writes == self._writes
+            quiet = quiet + 1 if is_quiet else 0
+            writes = self._writes
+            await asyncio.sleep(0 if is_quiet else 0.001)
+
+    async def state(self, node: str, service: str = "pubsub.example.org") -> str:
+        """Return where a node stands, as the database has it; empty for unknown."""
+        record = await self.record(node, service)
+        return "" if record is None else record.state.value
+
+    async def record(self, node: str, service: str = "pubsub.example.org") -> Any:
+        """Return the record of a node."""
+        from pubcellar.core.values import BareJID, NodeKey
+
+        return await self.store.node(NodeKey(BareJID(service), node))
+
+    def counted(self, what: Happened) -> int:
+        """Return how often something happened since the component was started."""
+        return self.component.counters[what]

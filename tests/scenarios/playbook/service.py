@@ -1,0 +1,256 @@
+"""A pubsub service that answers as real ones do, and counts what it is asked.
+
+Without paging it has the habits of Prosody: plain lists oldest first, disco#items newest first,
+ids as requested, a republished item moves to the end. With paging those of ejabberd: `<set/>` with
+tokens that are no item ids, disco#items oldest first, ids in stored order, republished items stay.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from xml.sax.saxutils import quoteattr
+
+from lxml import etree
+from playbook.stanzas import (
+    DISCO_INFO,
+    DISCO_ITEMS,
+    EVENT,
+    FORM,
+    META_DATA,
+    PUBSUB,
+    RSM,
+    STANZAS,
+    Element,
+    item,
+)
+
+CACHE = "cache.example.org"
+
+
+@dataclass
+class Node:
+    """A node; `items` are ids and whole items, oldest first."""
+
+    items: dict[str, str] = field(default_factory=dict)
+    access_model: str | None = "open"
+    title: str = "A node"
+    subscribers: set[str] = field(default_factory=set)
+    refuses_subscriptions: bool = False
+
+
+class Service:
+    """A service.
+
+    Attributes:
+        nodes: its nodes, by name.
+        asked: what it was asked since the list was last emptied, such as `items notes/a max=1`;
+            what an alias asked ends with `for` and the alias.
+        refusal: a stanza error with which it answers everything.
+        is_silent: it answers nothing.
+    """
+
+    def __init__(self, jid: str = "pubsub.example.org", *, pages: bool = False) -> None:
+        self.jid = jid
+        self.pages = pages
+        self.nodes: dict[str, Node] = {}
+        self.asked: list[str] = []
+        self.refusal: tuple[str, str] | None = None
+        self.is_silent = False
+        self.refusals: dict[str, tuple[str, str]] = {}
+
+    def has(self, node: str, ids: Sequence[str] = (), *, payload: str | None = None) -> Node:
+        """Give the service a node with items of these ids, oldest first."""
+        made = Node({one: item(one, payload) for one in ids})
+        self.nodes[node] = made
+        return made
+
+    # Changes, as events; what is not announced to a subscriber happens silently
+
+    def publish(self, node: str, item_id: str, payload: str | None = None) -> str:
+        held = self.nodes[node].items
+        if not self.pages:
+            held.pop(item_id, None)
+        held[item_id] = item(item_id, payload)
+        return self.event(f"<items node={quoteattr(node)}>{held[item_id]}</items>")
+
+    def announce(self, node: str, item_id: str) -> str:
+        """Publish, and notify without payload."""
+        self.publish(node, item_id)
+        return self.event(
+            f"<items node={quoteattr(node)}><item id={quoteattr(item_id)}/></items>"
+        )
+
+    def retract(self, node: str, *ids: str) -> str:
+        for one in ids:
+            del self.nodes[node].items[one]
+        retracts = "".join(f"<retract id={quoteattr(one)}/>" for one in ids)
+        return self.event(f"<items node={quoteattr(node)}>{retracts}</items>")
+
+    def purge(self, node: str) -> str:
+        self.nodes[node].items.clear()
+        return self.event(f"<purge node={quoteattr(node)}/>")
+
+    def delete(self, node: str) -> str:
+        del self.nodes[node]
+        return self.event(f"<delete node={quoteattr(node)}/>")
+
+    def configure(self, node: str, access_model: str | None = "open", title: str = "New") -> str:
+        self.nodes[node].access_model = access_model
+        self.nodes[node].title = title
+        return self.event(f"<configuration node={quoteattr(node)}/>")
+
+    def event(self, action: str, to: str = CACHE) -> str:
+        """Return a notification (XEP-0060 section 7.1.2)."""
+        return (
+            f"<message from='{self.jid}' to='{to}' type='headline'>"
+            f"<event xmlns='{EVENT}'>{action}</event></message>"
+        )
+
+    # Requests
+
+    def reply(self, request: Element) -> list[str]:
+        """Return what the service answers: nothing, or one stanza."""
+        payload = request[0]
+        question = self._noted(request, payload)
+        if self.is_silent:
+            return []
+        refusal = self.refusal or next(
+            (error for asked, error in self.refusals.items() if question.startswith(asked)), None
+        )
+        answer = refusal or self._answer(request, payload)
+        kind = "result"
+        if isinstance(answer, tuple):
+            kind, type_, condition = "error", *answer
+            answer = f"<error type='{type_}'><{condition} xmlns='{STANZAS}'/></error>"
+        attributes = {
+            "type": kind,
+            "id": request.get("id", ""),
+            "from": request.get("to", ""),
+            "to": request.get("from", ""),
+        }
+        written = "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
+        return [f"<iq{written}>{answer}</iq>"]
+
+    def _noted(self, request: Element, payload: Element) -> str:
+        child = payload if payload.get("node") or not len(payload) else payload[0]
+        name = etree.QName(payload).namespace.rpartition("#")[2]
+        word = {"info": "info", "items": "list"}.get(name) or etree.QName(child).localname
+        words = [word, child.get("node") or ""]
+        words += [f"newest={child.get('max_items')}"] if child.get("max_items") else []
+        words += [f"id={one.get('id')}" for one in child if one.get("id")]
+        page = payload.find(f"{{{RSM}}}set")
+        for one in page if page is not None else ():
+            words.append(f"{etree.QName(one).localname}={one.text or ''}")
+        sender = request.get("from", "")
+        words += [] if sender == CACHE else [f"for {sender}"]
+        question = " ".join(word for word in words if word)
+        self.asked.append(question)
+        return question
+
+    def _answer(self, request: Element, payload: Element) -> str | tuple[str, str]:
+        space = etree.QName(payload).namespace
+        page = payload.find(f"{{{RSM}}}set")
+        if space in (DISCO_INFO, DISCO_ITEMS) and payload.get("node") is None:
+            return self._service_info() if space == DISCO_INFO else self._node_list()
+        child = payload if payload.get("node") is not None else payload[0]
+        name = child.get("node", "")
+        node = self.nodes.get(name)
+        if node is None:
+            return "cancel", "item-not-found"
+        if space == DISCO_INFO:
+            return self._node_info(name, node)
+        if space == DISCO_ITEMS:
+            return self._item_list(name, node)
+        return self._pubsub(request, child, name, node, page)
+
+    def _pubsub(
+        self, request: Element, child: Element, name: str, node: Node, page: Element | None
+    ) -> str | tuple[str, str]:
+        sender = request.get("from", "")
+        match etree.QName(child).localname:
+            case "items":
+                return self._items(child, name, node, page)
+            case "subscribe" if node.refuses_subscriptions:
+                return "auth", "forbidden"
+            case "subscribe":
+                node.subscribers.add(sender)
+            case "unsubscribe":
+                node.subscribers.discard(sender)
+                return ""
+        state = "subscribed" if sender in node.subscribers else "none"
+        entry = f"<subscription node={quoteattr(name)} jid='{sender}' subscription='{state}'/>"
+        if etree.QName(child).localname == "subscriptions":
+            entry = f"<subscriptions node={quoteattr(name)}>{entry}</subscriptions>"
+        return f"<pubsub xmlns='{PUBSUB}'>{entry}</pubsub>"
+
+    def _service_info(self) -> str:
+        paging = f"<feature var='{RSM}'/>" if self.pages else ""
+        return (
+            f"<query xmlns='{DISCO_INFO}'><identity category='pubsub' type='service'/>"
+            f"<feature var='{PUBSUB}'/>{paging}</query>"
+        )
+
+    def _node_list(self) -> str:
+        names = "".join(f"<item jid='{self.jid}' node={quoteattr(one)}/>" for one in self.nodes)
+        return f"<query xmlns='{DISCO_ITEMS}'>{names}</query>"
+
+    def _node_info(self, name: str, node: Node) -> str:
+        model = (
+            ""
+            if node.access_model is None
+            else f"<field var='pubsub#access_model'><value>{node.access_model}</value></field>"
+        )
+        return (
+            f"<query xmlns='{DISCO_INFO}' node={quoteattr(name)}>"
+            f"<identity category='pubsub' type='leaf'/><x xmlns='{FORM}' type='result'>"
+            f"<field var='FORM_TYPE' type='hidden'><value>{META_DATA}</value></field>"
+            f"<field var='pubsub#title'><value>{node.title}</value></field>{model}</x></query>"
+        )
+
+    def _item_list(self, name: str, node: Node) -> str | tuple[str, str]:
+        if node.access_model != "open":
+            return "auth", "forbidden"
+        ids = list(node.items) if self.pages else list(reversed(node.items))
+        found = "".join(f"<item jid='{self.jid}' name={quoteattr(one)}/>" for one in ids)
+        return f"<query xmlns='{DISCO_ITEMS}' node={quoteattr(name)}>{found}</query>"
+
+    def _items(
+        self, child: Element, name: str, node: Node, page: Element | None
+    ) -> str | tuple[str, str]:
+        if node.access_model == "whitelist":
+            return "auth", "forbidden"
+        wanted = [one.get("id", "") for one in child]
+        ids = list(node.items)
+        paged = ""
+        if wanted:
+            asked = [one for one in wanted if one in node.items]
+            ids = [one for one in ids if one in set(asked)] if self.pages else asked
+        elif page is not None and self.pages:
+            ids, paged = self._page(ids, page)
+        elif child.get("max_items", "").isdigit():
+            ids = ids[-int(child.get("max_items", "")) :]
+        found = "".join(node.items[one] for one in ids)
+        return (
+            f"<pubsub xmlns='{PUBSUB}'>{paged}<items node={quoteattr(name)}>{found}</items>"
+            "</pubsub>"
+        )
+
+    def _page(self, ids: list[str], page: Element) -> tuple[list[str], str]:
+        tokens = [f"t-{number:04}" for number in range(len(ids))]
+        given = {etree.QName(one).localname: one.text or "" for one in page}
+        start, stop = 0, len(ids)
+        size = int(given.get("max", stop))
+        if given.get("after") in tokens:
+            start = tokens.index(given["after"]) + 1
+        elif "after" in given:
+            start = stop
+        if "before" in given:
+            stop = tokens.index(given["before"]) if given["before"] in tokens else stop
+            start = max(start, stop - size)
+        part = range(start, stop)[:size]
+        ends = (
+            f"<first index='{part[0]}'>{tokens[part[0]]}</first><last>{tokens[part[-1]]}</last>"
+            if part
+            else ""
+        )
+        paged = f"<set xmlns='{RSM}'><count>{len(ids)}</count>{ends}</set>"
+        return [ids[number] for number in part], paged
