@@ -34,9 +34,7 @@ NOTHING = Forward(FollowUp.NOTHING)
 WORK = Forward(FollowUp.WORK)
 WORK_OR_STALE = Forward(FollowUp.WORK, may_answer_stale=True)
 
-NOT_SUBSCRIBED = [
-    state for state in SubscriptionState if state is not SubscriptionState.SUBSCRIBED
-]
+NOT_SUBSCRIBED = [state for state in SubscriptionState if state is not SubscriptionState.SUBSCRIBED]
 
 
 def record(
@@ -56,6 +54,8 @@ def record(
     return NodeRecord(
         NodeKey(BareJID("pubsub.example.org"), "blog"),
         state,
+        created_at=NOW,
+        state_changed_at=NOW,
         access_model=access_model,
         subscription=subscription,
         info_verified_at=ago(info_age),

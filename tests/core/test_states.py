@@ -39,7 +39,7 @@ def test_every_state_can_be_reached_and_every_record_can_be_forgotten() -> None:
     assert all(None in TRANSITIONS[state] for state in NodeState)
 
 
-@pytest.mark.parametrize(("old", "new"), itertools.product(EVERYWHERE, NodeState))
+@pytest.mark.parametrize(("old", "new"), list(itertools.product(EVERYWHERE, NodeState)))
 def test_only_the_transitions_of_a_node_s_life_are_made(
     old: NodeState | None, new: NodeState
 ) -> None:

@@ -67,9 +67,10 @@ class Store(Protocol):
         ...
 
     async def save_node(self, record: NodeRecord) -> None:
-        """Insert the record, or update it, but for `generation`, `item_count` and `size_bytes`.
+        """Insert the record, or update it.
 
-        Those three belong to the methods that write items.
+        `generation`, `item_count` and `size_bytes` belong to the methods that write items;
+        `created_at` stays, and so does `last_read_at`, which is for `record_reads` to change.
         """
         ...
 

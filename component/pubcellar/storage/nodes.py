@@ -66,7 +66,9 @@ async def save(connection: AsyncConnection, record: NodeRecord) -> CurrentNode:
     statement = insert_into(connection, PubsubNode).values(
         **values, generation=0, item_count=0, size_bytes=0
     )
-    changed = {name: statement.excluded[name] for name in values if name not in ("service", "name")}
+    # When a node was read is for `record_reads` to say; a record in memory may know less.
+    kept = ("service", "name", "created_at", "last_read_at")
+    changed = {name: statement.excluded[name] for name in values if name not in kept}
     saved = await connection.execute(
         statement.on_conflict_do_update(index_elements=["service", "name"], set_=changed).returning(
             PubsubNode.id, PubsubNode.generation, PubsubNode.item_count, PubsubNode.size_bytes

@@ -30,6 +30,10 @@ def requester(address: str) -> Requester:
     # IndexError: Twisted's nameprep meets an empty label, as in `a..b`.
     except (InvalidFormat, UnicodeError, IndexError) as error:
         raise ValueError("not a JID") from error
+    # RFC 7622 section 3.2: a final dot is stripped before anything is compared.
+    domain = domain.removesuffix(".")
+    if not domain:
+        raise ValueError("not a JID")
     bare = f"{local_part}@{domain}" if local_part else domain
     return Requester(full=FullJID(f"{bare}/{resource}" if resource else bare), bare=BareJID(bare))
 

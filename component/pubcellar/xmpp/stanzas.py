@@ -15,9 +15,7 @@ from pubcellar.core.namespaces import NS_COMPONENT_ACCEPT, NS_XML
 
 Element: TypeAlias = etree._Element
 
-_PARSER = etree.XMLParser(
-    resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_pis=False
-)
+_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 
 
 class MalformedXML(ValueError):
@@ -30,14 +28,32 @@ def parse_element(text: str | bytes) -> Element:
     Raises:
         MalformedXML: it holds something else, or more.
     """
+    raw = text.encode() if isinstance(text, str) else text
     try:
-        element = etree.fromstring(text.encode() if isinstance(text, str) else text, _PARSER)
+        element = etree.fromstring(raw, _PARSER)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise MalformedXML(str(error)) from error
+        element = _with_odd_namespaces(raw, error)
     if element.getroottree().docinfo.doctype:
         raise MalformedXML("document type declarations are not allowed (RFC 6120 section 11.1)")
     if next(element.iter(etree.Comment, etree.ProcessingInstruction), None) is not None:
         raise MalformedXML("comments and instructions are not allowed (RFC 6120 section 11.1)")
+    return element
+
+
+def _with_odd_namespaces(raw: bytes, error: Exception) -> Element:
+    """Return the element if all that libxml2 has against it is a namespace name that is no URI.
+
+    XMPP servers let those through, and one such item must not make its whole node unreadable.
+    """
+    parser = etree.XMLParser(
+        recover=True, resolve_entities=False, no_network=True, huge_tree=False
+    )
+    try:
+        element = etree.fromstring(raw, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        raise MalformedXML(str(error)) from error
+    if any(entry.type != etree.ErrorTypes.WAR_NS_URI for entry in parser.error_log):
+        raise MalformedXML(str(error)) from error
     return element
 
 

@@ -4,6 +4,7 @@ from xml.sax.saxutils import escape
 
 from harness.client import Client
 from harness.proxy_process import ProxyProcess
+from harness.stanzas import Items
 from harness.waiting import wait_until
 
 
@@ -24,14 +25,23 @@ async def fill(owner: Client, service: str, node: str, number: int, **config: st
         await owner.publish(service, node, f"post-{index}", post(f"Post {index}"))
 
 
-async def until_held(reader: Client, proxy: ProxyProcess, node: str, to: str | None = None) -> None:
-    """Read the node until an answer comes from the database."""
+async def until_cached(
+    reader: Client, proxy: ProxyProcess, node: str, to: str | None = None
+) -> Items:
+    """Read the node until an answer comes from the database, and return that answer."""
+    found: list[Items] = []
 
-    async def is_held() -> bool:
-        await reader.items(to or proxy.jid, node)
+    async def is_cached() -> bool:
+        found.append(await reader.items(to or proxy.jid, node))
         return answered_by(proxy, node)[-1] == "cache"
 
-    await wait_until(is_held, f"{node} is answered from the cache")
+    await wait_until(is_cached, f"{node} is answered from the cache")
+    return found[-1]
+
+
+async def until_held(reader: Client, proxy: ProxyProcess, node: str, to: str | None = None) -> None:
+    """Read the node, which has not been asked for before, until it is held."""
+    await until_cached(reader, proxy, node, to)
 
 
 def answered_by(proxy: ProxyProcess, node: str | None) -> list[str]:

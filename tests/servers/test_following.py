@@ -1,0 +1,220 @@
+"""A held node follows the service's events; every kind, against Prosody and the counting service."""
+
+import pytest
+from harness import Client, CountingService, Kind, ProxyProcess, ThrowAwayProsody
+from harness.comparing import answers
+from harness.following import answered_by, fill, post, until_cached, until_held
+from harness.stanzas import NS_DISCO_ITEMS, NS_PUBSUB, NS_PUBSUB_EVENT
+from harness.waiting import wait_until
+
+pytestmark = pytest.mark.servers
+
+
+def everything(node: str) -> str:
+    return f"<pubsub xmlns='{NS_PUBSUB}'><items node='{node}'/></pubsub>"
+
+
+class TestProsody:
+    async def test_publish_republish_retract_purge_and_delete_show_at_once(
+        self,
+        prosody: ThrowAwayProsody,
+        proxy: ProxyProcess,
+        owner: Client,
+        reader: Client,
+        node_name: str,
+    ) -> None:
+        """XEP-0060 sections 7.1, 7.2, 8.5 and 8.4; whoever answers, it is never the old state."""
+        service = prosody.service
+        await fill(owner, service, node_name, 4)
+        await until_held(reader, proxy, node_name)
+
+        async def check() -> list[str]:
+            ours, theirs = await answers(reader, proxy.jid, service, everything(node_name))
+            assert ours == theirs
+            return (await until_cached(reader, proxy, node_name)).ids
+
+        await owner.publish(service, node_name, "new", post("New"))
+        assert await check() == ["post-1", "post-2", "post-3", "post-4", "new"]
+        await owner.publish(service, node_name, "post-2", post("Post 2, again"))
+        assert await check() == ["post-1", "post-3", "post-4", "new", "post-2"]
+        await owner.publish(service, node_name, "post-1", post("Post 1, again"))
+        assert await check() == ["post-3", "post-4", "new", "post-2", "post-1"]
+        await owner.retract(service, node_name, "post-4")
+        assert await check() == ["post-3", "new", "post-2", "post-1"]
+        await owner.purge(service, node_name)
+        assert await check() == []
+        await owner.publish(service, node_name, "after", post("After the purge"))
+        assert await check() == ["after"]
+        await owner.delete(service, node_name)
+        ours, theirs = await answers(reader, proxy.jid, service, everything(node_name))
+        assert ours == theirs == "cancel/item-not-found/None"
+
+    async def test_silent_eviction_of_a_full_node_shows_with_the_next_event(
+        self,
+        prosody: ThrowAwayProsody,
+        proxy: ProxyProcess,
+        owner: Client,
+        reader: Client,
+        node_name: str,
+    ) -> None:
+        """servers.md: Prosody never tells that `max_items` pushed an item out."""
+        await fill(owner, prosody.service, node_name, 3, **{"pubsub#max_items": "3"})
+        await until_held(reader, proxy, node_name)
+
+        await owner.publish(prosody.service, node_name, "post-4", post("Post 4"))
+
+        async def is_evicted() -> bool:
+            return (await reader.items(proxy.jid, node_name)).ids == ["post-2", "post-3", "post-4"]
+
+        await wait_until(is_evicted, "the oldest item to be gone")
+        assert answered_by(proxy, node_name)[-1] == "cache"
+
+    async def test_node_deleted_and_created_again_is_followed_anew(
+        self,
+        prosody: ThrowAwayProsody,
+        proxy: ProxyProcess,
+        owner: Client,
+        reader: Client,
+        node_name: str,
+    ) -> None:
+        await fill(owner, prosody.service, node_name, 2)
+        await until_held(reader, proxy, node_name)
+        await owner.delete(prosody.service, node_name)
+
+        await fill(owner, prosody.service, node_name, 1)
+
+        assert (await reader.items(proxy.jid, node_name)).ids == ["post-1"]
+        await until_held(reader, proxy, node_name)
+        await owner.publish(prosody.service, node_name, "second", post("Second life"))
+        assert (await reader.items(proxy.jid, node_name)).ids == ["post-1", "second"]
+
+
+@pytest.mark.parametrize("pages", [False, True], ids=["without paging", "with paging"])
+class TestCountingService:
+    """A service of our own does at will what Prosody does not."""
+
+    async def held(
+        self, service: CountingService, proxy: ProxyProcess, reader: Client, pages: bool
+    ) -> str:
+        service.pages = service.advertises_paging = pages
+        service.create("urn:xmpp:microblog:0", items=30)
+        to = f"{service.jid}@{proxy.jid}"
+        await until_held(reader, proxy, "urn:xmpp:microblog:0", to)
+        service.forget()
+        return to
+
+    async def test_held_node_is_answered_without_asking_the_service(
+        self, counting_service: CountingService, proxy: ProxyProcess, reader: Client, pages: bool
+    ) -> None:
+        to = await self.held(counting_service, proxy, reader, pages)
+
+        node = "urn:xmpp:microblog:0"
+        plain = await reader.items(to, node)
+        newest = await reader.items(to, node, max_items=5)
+        some = await reader.items(to, node, ids=plain.ids[3:9])
+        listed = await reader.disco_items(to, node)
+        await reader.disco_info(to, node)
+
+        assert len(plain.ids) == 30
+        assert newest.ids == plain.ids[-5:]
+        assert some.ids == plain.ids[3:9]
+        assert set(listed.ids) == set(plain.ids)
+        assert counting_service.received == []
+
+    async def test_events_of_each_kind(
+        self, counting_service: CountingService, proxy: ProxyProcess, reader: Client, pages: bool
+    ) -> None:
+        node = "urn:xmpp:microblog:0"
+        to = await self.held(counting_service, proxy, reader, pages)
+        before = (await reader.items(to, node)).ids
+
+        counting_service.publish(node, "with-payload", post("With payload"))
+        assert (await until_ids(reader, to, node, [*before, "with-payload"])).ids
+
+        counting_service.publish(node, "without", post("Without payload"), with_payload=False)
+        answer = await until_ids(reader, to, node, [*before, "with-payload", "without"])
+        assert answer.payloads[-1] is not None, "the payload must have been fetched"
+
+        counting_service.retract(node, before[0], before[1], "without")
+        await until_ids(reader, to, node, [*before[2:], "with-payload"])
+
+        counting_service.purge(node)
+        await until_ids(reader, to, node, [])
+
+        counting_service.publish(node, "again", post("Again"))
+        await until_ids(reader, to, node, ["again"])
+        await until_cached(reader, proxy, node, to)
+
+        counting_service.configure(node, "whitelist")
+        await counting_service.wait_for(Kind.NODE_INFO, node)
+        refused = await reader.request("get", to, everything(node))
+        assert refused.is_error, "a node that was closed is not answered from the cache"
+
+        counting_service.delete(node)
+        gone = await reader.request("get", to, everything(node))
+        assert gone.condition == "item-not-found"
+
+    async def test_retract_of_an_unknown_item_means_verify(
+        self, counting_service: CountingService, proxy: ProxyProcess, reader: Client, pages: bool
+    ) -> None:
+        """servers.md: ejabberd runs the ids of several evicted items together."""
+        node = "urn:xmpp:microblog:0"
+        to = await self.held(counting_service, proxy, reader, pages)
+        ids = (await reader.items(to, node)).ids
+        counting_service.retract(node, ids[0], ids[1], notify=False)
+
+        counting_service.notify(node, retract_event(node, ids[1] + ids[0]))
+
+        await until_ids(reader, to, node, ids[2:])
+        await until_cached(reader, proxy, node, to)
+
+    async def test_forged_events_change_nothing(
+        self,
+        counting_service: CountingService,
+        prosody: ThrowAwayProsody,
+        proxy: ProxyProcess,
+        owner: Client,
+        reader: Client,
+        pages: bool,
+    ) -> None:
+        """threat 2: an event counts only from the service of a node that is followed."""
+        node = "urn:xmpp:microblog:0"
+        to = await self.held(counting_service, proxy, reader, pages)
+        ids = (await reader.items(to, node)).ids
+
+        purge = f"<event xmlns='{NS_PUBSUB_EVENT}'><purge node='{node}'/></event>"
+        message = owner.stream.make_message(mto=proxy.jid, mtype="headline")
+        message.xml.append(element(purge))
+        message.send()
+        for recipient in (f"other\\40localhost@{proxy.jid}", f"{proxy.jid}/resource"):
+            counting_service.send_event(recipient, element(purge)[0])
+        counting_service.send_event(
+            proxy.jid, element(purge)[0], sender=f"somebody@{counting_service.jid}"
+        )
+        # An honest event after the forged ones: when it shows, they have been dealt with.
+        counting_service.publish(node, "honest", post("Honest"))
+
+        await until_ids(reader, to, node, [*ids, "honest"])
+
+
+def element(xml: str):  # type: ignore[no-untyped-def]  # ElementTree's own type is private
+    from xml.etree import ElementTree
+
+    return ElementTree.fromstring(xml)
+
+
+def retract_event(node: str, item_id: str):  # type: ignore[no-untyped-def]  # as above
+    return element(
+        f"<items xmlns='{NS_PUBSUB_EVENT}' node='{node}'><retract id='{item_id}'/></items>"
+    )
+
+
+async def until_ids(reader: Client, to: str, node: str, ids: list[str]):  # type: ignore[no-untyped-def]
+    found = []
+
+    async def are_there() -> bool:
+        found.append(await reader.items(to, node))
+        return found[-1].ids == ids
+
+    await wait_until(are_there, f"{node} to have {ids}")
+    return found[-1]
