@@ -1,7 +1,7 @@
 """Reads that the cache cannot answer go to the service in the requester's alias (design §4, §7)."""
 
 import pytest
-from playbook import PUBSUB, RSM, Cellar, Service, info, item_ids, items, listing
+from playbook import PUBSUB, RSM, Cellar, Service, info, item, item_ids, items, listing
 
 ALIAS = r"juliet\40capulet.lit@cache.example.org/balcony"
 SERVICE = "pubsub.example.org"
@@ -34,7 +34,7 @@ async def test_a_service_behind_its_own_address_is_asked_and_answers_from_there(
     id_ = cellar.asks(items("x"), to="other.example.org@cache.example.org")
     asked = await cellar.next()
     assert asked.recipient == "other.example.org"
-    cellar.answers(asked, "<pubsub xmlns='http://jabber.org/protocol/pubsub'/>")
+    cellar.answers(asked, f"<pubsub xmlns='{PUBSUB}'><items node='x'>{item('i')}</items></pubsub>")
     answer = await cellar.next()
     assert (answer.id, answer.sender) == (id_, "other.example.org@cache.example.org")
 
@@ -51,7 +51,7 @@ NOT_UNDERSTOOD = [
     items("notes/a").replace("<items", "<items x:new='1' xmlns:x='urn:x'"),
     items("notes/a").replace("</pubsub>", "<order xmlns='urn:xmpp:order-by:1'/></pubsub>"),
     items("notes/a").replace("</items>", "<future xmlns='urn:future'/></items>"),
-    items("notes/a", ids=["i1"]).replace("<item id='i1'/>", "<item id='i1'><x/></item>"),
+    items("notes/a", ids=["i1"]).replace("/></items>", "><x/></item></items>"),
     f"<pubsub xmlns='{PUBSUB}'><items node='notes/a'/><items node='notes/b'/></pubsub>",
     f"<pubsub xmlns='{PUBSUB}'><items/></pubsub>",
     f"<pubsub xmlns='{PUBSUB}'><subscriptions node='notes/a'/></pubsub>",

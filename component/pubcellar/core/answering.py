@@ -46,12 +46,17 @@ class IdsPlan:
 ItemsPlan = PagePlan | IdsPlan
 
 
+def has_one_form(question: ItemsQuestion) -> bool:
+    """Tell whether the question limits the items in one way at most; services mix them oddly."""
+    forms = (question.max_items is not None, bool(question.item_ids), question.page is not None)
+    return sum(forms) <= 1
+
+
 def plan_items(
     question: ItemsQuestion, traits: ServiceTraits, paging: Paging, item_count: int
 ) -> ItemsPlan | None:
     """Return how to answer an items request (XEP-0060 section 6.5), or None to forward it."""
-    forms = (question.max_items is not None, bool(question.item_ids), question.page is not None)
-    if sum(forms) > 1:
+    if not has_one_form(question):
         return None
     if question.item_ids:
         return _plan_ids(question.item_ids, traits)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pubcellar.core.errors import UpstreamAnswerInvalid, UpstreamAnswerTooLarge
+from pubcellar.core.ports import NodeInfo
 from pubcellar.core.records import ParsedItem
 from pubcellar.core.values import Item, PageRequest
 from pubcellar.proxy.nodes import NodeEntry
@@ -87,6 +88,11 @@ class Fetching:
         """Make sure that a node of so many items may be held; raises TooLargeToHold."""
         if item_count > self._parts.limits.max_items_per_node:
             raise TooLargeToHold("it has more items than max_items_per_node")
+
+    def ensure_info_fits(self, info: NodeInfo) -> None:
+        """Make sure that the node's metadata can be given in one stanza; raises TooLargeToHold."""
+        if len(info.payload.encode()) > self._parts.limits.list_bytes:
+            raise TooLargeToHold("its metadata is larger than an answer may be")
 
     async def _parsed(self, entry: NodeEntry, items: Sequence[Item]) -> list[ParsedItem]:
         analyser = None if entry.record is None else entry.record.analyser

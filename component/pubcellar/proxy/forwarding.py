@@ -10,7 +10,13 @@ from dataclasses import replace
 
 from pubcellar.core.answering import Paging
 from pubcellar.core.counters import Happened
-from pubcellar.core.errors import AnswerTooLarge, InvalidPage, UpstreamRefused
+from pubcellar.core.errors import (
+    AnswerTooLarge,
+    ForwardingLoop,
+    InvalidPage,
+    NotAllowed,
+    UpstreamRefused,
+)
 from pubcellar.core.paging import Slice, fitting, page_info, slice_of
 from pubcellar.core.ports import ForwardedAnswer
 from pubcellar.core.values import (
@@ -72,10 +78,10 @@ class Forwarding:
         was_running = self._joining.is_running(key)
         try:
             return await self._join(key, request)
-        except Exception:
+        except (UpstreamRefused, NotAllowed, ForwardingLoop):
             if not was_running:
                 raise
-        # Somebody else was refused, or had bad luck; that says nothing about this requester.
+        # Somebody else was refused; that says nothing about this requester.
         return await self._join((*key, request.requester.bare), request)
 
     async def _join(self, key: tuple[object, ...], request: Request) -> ForwardedAnswer:
@@ -115,9 +121,9 @@ class Forwarding:
             and limits.paging is Paging.XEP
         )
         if _tokens(answered) is None or not is_ours_to_page:
-            if answered.size_bytes <= limits.max_stanza_bytes:
+            if answered.size_bytes <= limits.list_bytes:
                 return Relayed(answered.payload)
-            if answered.page is not None:
+            if answered.page is not None or (service_pages and _is_whole_list(request)):
                 return await self._smaller_page(request, answered, page)
         return self._cut(request, answered, page if is_ours_to_page else None)
 
@@ -146,7 +152,7 @@ class Forwarding:
                 break
             page = replace(page or PageRequest(), max=number)
             answered = await self._parts.forwarder.forward(request, page)
-            if answered.size_bytes <= limits.max_stanza_bytes:
+            if answered.size_bytes <= limits.list_bytes:
                 return Relayed(answered.payload)
         raise AnswerTooLarge(f"an item is too large to pass on: ask {request.service}")
 
@@ -158,6 +164,11 @@ def _page_of(request: Request) -> PageRequest | None:
         case ServiceItemsQuestion(page=page):
             return page
     return None
+
+
+def _is_whole_list(request: Request) -> bool:
+    question = request.question
+    return isinstance(question, ItemsQuestion) and not question.item_ids
 
 
 def _asks_for_newest(request: Request) -> bool:

@@ -141,6 +141,10 @@ class Nodes:
         """Tell whether notifications about this node are believed."""
         return key in self._followed
 
+    def follows(self, service: BareJID) -> bool:
+        """Tell whether any node of the service is followed."""
+        return any(key.service == service for key in self._followed)
+
     def epoch(self, service: BareJID) -> tuple[int, int]:
         """Return a value that changes whenever notifications of the service may have been lost."""
         return self._epoch, self._service_epochs.get(service, 0)

@@ -131,9 +131,10 @@ class Proxy:
         self._workers.wake(event.key)
 
     def service_in_doubt(self, service: BareJID) -> None:
-        """Something that the service sent was lost: what is held of it is in doubt."""
-        self._mending.lost(service)
-        self._begin_round()
+        """Something that came from this address was lost: what is held of it is in doubt."""
+        if self._nodes.follows(service):
+            self._mending.lost(service)
+            self._begin_round()
 
     # The stream
 

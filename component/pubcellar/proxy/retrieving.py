@@ -4,7 +4,7 @@ import logging
 from datetime import datetime
 
 from pubcellar.core.access import is_shared
-from pubcellar.core.answering import IdsPlan, PagePlan, plan_disco_items, plan_items
+from pubcellar.core.answering import IdsPlan, PagePlan, has_one_form, plan_disco_items, plan_items
 from pubcellar.core.counters import Happened
 from pubcellar.core.errors import (
     AnswerTooLarge,
@@ -96,7 +96,7 @@ class Retrieving:
             log.error("the database failed, the request is forwarded: %s", error)
             decision = Forward()
         if not isinstance(decision, Forward):
-            decision = Forward(FollowUp.WORK)
+            decision = Forward()
         return await self._forward(request, question, key, decision, outage)
 
     # Deciding
@@ -150,6 +150,8 @@ class Retrieving:
         traits = await service_traits(self._parts.store, record.key.service)
         plan = plan_items(question, traits, limits.paging, record.item_count)
         if plan is None:
+            if has_one_form(question):
+                self._learn(record.key)
             return None
         if isinstance(plan, IdsPlan):
             return await self._read_ids(record, plan)
@@ -188,6 +190,7 @@ class Retrieving:
         traits = await service_traits(self._parts.store, record.key.service)
         plan = plan_disco_items(question, traits, self._parts.limits.paging, record.item_count)
         if plan is None:
+            self._learn(record.key)
             return None
         page = await self._parts.store.id_page(
             record.key, plan.page, newest_first=plan.newest_first
@@ -215,6 +218,11 @@ class Retrieving:
         found = tuple(DiscoItem(record.key.service, name=one) for one in page.item_ids)
         info = PageInfo(page.count, page.item_ids[0], page.item_ids[-1], page.first_index)
         return DiscoItemsAnswer(record.key.node, found, info)
+
+    def _learn(self, key: NodeKey) -> None:
+        """The service's habits are not known well enough: have them looked at."""
+        self._nodes.entry(key).ask(Work.VERIFY_IDS, is_doubtful=False)
+        self._workers.wake(key)
 
     # Forwarding
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pubcellar.core.answering import Paging
 from pubcellar.core.counters import Happened
 from pubcellar.core.errors import (
+    AnswerTooLarge,
     StoreUnavailable,
     UpstreamError,
     UpstreamTimeout,
@@ -71,6 +72,8 @@ class Services:
                 raise
             return ServiceInfoAnswer(None, pages=False)
         self._answered(request, "service")
+        if answered.size_bytes > self._parts.limits.list_bytes:
+            raise AnswerTooLarge(f"the answer is too large to pass on: ask {request.service}")
         await self._keep_info(request.service, answered.payload)
         return ServiceInfoAnswer(answered.payload, pages)
 
@@ -122,7 +125,7 @@ class Services:
     ) -> None:
         if answered.disco_items is None or answered.page is not None:
             return
-        if answered.size_bytes > self._parts.limits.max_stanza_bytes:
+        if answered.size_bytes > self._parts.limits.list_bytes:
             return
         was_paged_for = question.page is not None
         self._lists[key] = _KeptList(answered, was_paged_for, self._parts.clock.now())

@@ -27,7 +27,7 @@ from pubcellar.core.ports import NodeInfo
 from pubcellar.core.records import NodeRecord
 from pubcellar.core.states import NodeState, moved
 from pubcellar.core.values import Item, PageRequest, SubscriptionState
-from pubcellar.proxy.fetching import Fetching, TooLargeToHold, oldest_first
+from pubcellar.proxy.fetching import Fetching, oldest_first
 from pubcellar.proxy.learning import Learning
 from pubcellar.proxy.nodes import Interrupted, NodeEntry, Nodes, Work
 from pubcellar.proxy.parts import Parts
@@ -61,17 +61,16 @@ class Synchronising:
         self._fetching = Fetching(parts)
 
     async def synchronise(self, entry: NodeEntry) -> None:
-        """Bring the node to LIVE, or withdraw it with a reason.
+        """Bring the node to LIVE, or withdraw it if it is not open.
 
         Raises:
             UpstreamError: the service refused, or could not be asked.
             StorageError: the database failed.
             Interrupted: notifications may have been lost meanwhile.
+            TooLargeToHold: the node exceeds a limit.
         """
         try:
             await self._synchronise(entry)
-        except TooLargeToHold as error:
-            await self._withdrawing.withdraw(entry, str(error))
         finally:
             entry.plain_ids = ()
 
@@ -84,6 +83,7 @@ class Synchronising:
         if not is_shared(info.access_model):
             await self._withdrawing.withdraw(entry, f"its access model is {info.access_model}")
             return
+        self._fetching.ensure_info_fits(info)
         pages = await self._probe(entry)
         entry.inbox.clear()
         self._nodes.follow(key)
@@ -117,8 +117,9 @@ class Synchronising:
         return bool(traits.pages)
 
     async def _subscribe(self, entry: NodeEntry) -> SubscriptionState:
+        state = SubscriptionState.NONE
         try:
-            return await self._parts.reader.subscribe(entry.key)
+            state = await self._parts.reader.subscribe(entry.key)
         except UpstreamRefused as error:
             log.info(
                 "the service refuses our subscription, the node is held for max_age only "
@@ -127,7 +128,11 @@ class Synchronising:
                 entry.key.node,
                 error,
             )
-            return SubscriptionState.NONE
+        # Written down at once: whatever becomes of the rest, we must know to unsubscribe.
+        assert entry.record is not None
+        entry.record = replace(entry.record, subscription=state)
+        await self._parts.store.save_node(entry.record)
+        return state
 
     async def _settle(self, entry: NodeEntry, staged: _Staged) -> list[str]:
         """Fetch until a listing and what is staged agree; return all ids, oldest first."""

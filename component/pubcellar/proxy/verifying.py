@@ -43,6 +43,7 @@ class Verifying:
         if not is_shared(info.access_model):
             await self._withdrawing.withdraw(entry, f"its access model is {info.access_model}")
             return
+        self._fetching.ensure_info_fits(info)
         record = self._record(entry)
         if record.info != info.payload:
             self._drifted(entry, "metadata")
@@ -74,8 +75,10 @@ class Verifying:
         if entry.arrivals != arrivals:
             # Apply what came first; then compare again.
             return
+        traits = await self._learning.orders(entry, listing=listing)
+        if entry.arrivals != arrivals:
+            return
         held = await self._parts.store.item_ids(entry.key)
-        traits = await service_traits(self._parts.store, entry.key.service)
         listing = oldest_first(listing, traits.disco_newest_first)
         if len(listing) > 1 and traits.disco_newest_first is None:
             entry.ask(Work.SYNCHRONISE, is_doubtful=True)
@@ -83,6 +86,7 @@ class Verifying:
         await self._observe_republish(entry, listing)
         if listing != held:
             await self._repair(entry, held, listing, epoch)
+        self._nodes.ensure(entry.key.service, epoch)
         await self._save(entry, replace(self._record(entry), items_verified_at=started_at))
         entry.done(Work.VERIFY_IDS | Work.VERIFY_OLDEST)
 

@@ -21,6 +21,7 @@ from pubcellar.core.errors import (
 from pubcellar.core.states import NodeState
 from pubcellar.core.values import BareJID, NodeKey
 from pubcellar.proxy.changes import Changes
+from pubcellar.proxy.fetching import TooLargeToHold
 from pubcellar.proxy.nodes import Interrupted, NodeEntry, Nodes, Work
 from pubcellar.proxy.parts import Parts
 from pubcellar.proxy.synchronising import Synchronising
@@ -104,6 +105,8 @@ class Workers:
                 self._reachable(entry.key.service)
         except Interrupted:
             log.debug("work was interrupted service=%s node=%r", *_where(entry))
+        except TooLargeToHold as error:
+            await self._too_large(entry, error)
         except UpstreamRefused as error:
             await self._refused(entry, error)
         except UpstreamError as error:
@@ -148,11 +151,20 @@ class Workers:
         async with self._slots:
             await self._synchronising.synchronise(entry)
 
+    async def _too_large(self, entry: NodeEntry, error: TooLargeToHold) -> None:
+        try:
+            await self._withdrawing.withdraw(entry, str(error))
+        except StorageError as failure:
+            self._store_failed(entry, failure)
+
     async def _refused(self, entry: NodeEntry, error: UpstreamRefused) -> None:
         """The service refuses us: what it refuses the proxy, the proxy does not hold."""
         try:
             if error.condition in ("item-not-found", "gone"):
                 await self._withdrawing.forget(entry)
+            elif error.error_type == "wait":
+                # RFC 6120 section 8.3.2: the same may be granted later.
+                await self._failed(entry, error)
             else:
                 await self._withdrawing.withdraw(entry, f"the service refuses us: {error}")
         except StorageError as failure:

@@ -165,7 +165,7 @@ class StanzaDoor:
                 )
                 id_ = attributes.get("id", "")
                 self._tracker.refused(id_, sender.full, recipient.full, error)
-            case "message", _:
+            case "message", _ if not sender.has_resource:
                 self._use_cases.service_in_doubt(sender.bare)
 
     async def stop(self, grace_seconds: float) -> None:

@@ -82,7 +82,7 @@ class Requests:
 
     def _own(self, answer: Callable[[Incoming], str]) -> Handler:
         async def handler(request: Incoming) -> str:
-            self._addresses.service(request.asked)
+            self._service(request)
             return answer(request)
 
         return handler

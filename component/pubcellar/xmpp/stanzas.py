@@ -7,6 +7,7 @@ and on the length of a text stand behind those of `pubcellar.xmpp.reader`.
 
 from collections.abc import Mapping
 from typing import TypeAlias
+from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
 from lxml import etree
@@ -28,7 +29,8 @@ def parse_element(text: str | bytes) -> Element:
     Raises:
         MalformedXML: it holds something else, or more.
     """
-    raw = text.encode() if isinstance(text, str) else text
+    # libxml2 refuses what a surrogate is written as.
+    raw = text.encode(errors="surrogatepass") if isinstance(text, str) else text
     try:
         element = etree.fromstring(raw, _PARSER)
     except (etree.XMLSyntaxError, ValueError) as error:
@@ -45,14 +47,17 @@ def _with_odd_namespaces(raw: bytes, error: Exception) -> Element:
 
     XMPP servers let those through, and one such item must not make its whole node unreadable.
     """
-    parser = etree.XMLParser(
-        recover=True, resolve_entities=False, no_network=True, huge_tree=False
-    )
+    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, huge_tree=False)
     try:
         element = etree.fromstring(raw, parser)
     except (etree.XMLSyntaxError, ValueError):
         raise MalformedXML(str(error)) from error
     if any(entry.type != etree.ErrorTypes.WAR_NS_URI for entry in parser.error_log):
+        raise MalformedXML(str(error)) from error
+    # libxml2 reports no more than a hundred problems: expat says whether there is another one.
+    try:
+        expat.ParserCreate(namespace_separator="\x01").Parse(raw, True)
+    except expat.ExpatError:
         raise MalformedXML(str(error)) from error
     return element
 

@@ -18,6 +18,7 @@ from pubcellar.core.values import (
     NodeKey,
     PageRequest,
     Request,
+    ServiceInfoQuestion,
     ServiceItemsQuestion,
     SubscriptionState,
 )
@@ -63,6 +64,9 @@ class AliasForwarder:
 def _forwarded_answer(request: Request, element: Element | None) -> ForwardedAnswer:
     payload = "" if element is None else serialised(element)
     size_bytes = len(payload.encode())
+    is_about_service = isinstance(request.question, ServiceInfoQuestion)
+    if is_about_service and (element is None or element.tag != qualified(NS_DISCO_INFO, "query")):
+        raise UpstreamAnswerInvalid(f"{request.service} did not answer disco#info")
     try:
         match request.question:
             case ItemsQuestion():
@@ -154,9 +158,7 @@ class ComponentReader:
 
     async def subscription(self, key: NodeKey) -> SubscriptionState:
         """See `core.ports.ServiceReader.subscription`."""
-        pubsub = (
-            f"<pubsub xmlns='{NS_PUBSUB}'><subscriptions node={quoteattr(key.node)}/></pubsub>"
-        )
+        pubsub = f"<pubsub xmlns='{NS_PUBSUB}'><subscriptions node={quoteattr(key.node)}/></pubsub>"
         return own_subscription(await self._ask("get", key, pubsub), key.node, self._own_jid)
 
     async def unsubscribe(self, key: NodeKey) -> None:

@@ -35,6 +35,7 @@ class Node:
     title: str = "A node"
     subscribers: set[str] = field(default_factory=set)
     refuses_subscriptions: bool = False
+    admits_everybody: bool = False
 
 
 class Service:
@@ -216,7 +217,7 @@ class Service:
     def _items(
         self, child: Element, name: str, node: Node, page: Element | None
     ) -> str | tuple[str, str]:
-        if node.access_model == "whitelist":
+        if node.access_model == "whitelist" and not node.admits_everybody:
             return "auth", "forbidden"
         wanted = [one.get("id", "") for one in child]
         ids = list(node.items)

@@ -4,8 +4,10 @@ from xml.sax.saxutils import escape
 
 from harness.client import Client
 from harness.proxy_process import ProxyProcess
-from harness.stanzas import Items
+from harness.stanzas import Items, element, pubsub, with_items
 from harness.waiting import wait_until
+
+AT_ONCE = 50
 
 
 def post(title: str, body: str = "") -> str:
@@ -23,6 +25,22 @@ async def fill(owner: Client, service: str, node: str, number: int, **config: st
     await owner.create(service, node, {"pubsub#max_items": "10000", **config})
     for index in range(1, number + 1):
         await owner.publish(service, node, f"post-{index}", post(f"Post {index}"))
+
+
+async def fill_at_once(owner: Client, service: str, node: str, number: int) -> list[str]:
+    """Create a node and publish many items, not waiting for one before the next; return ids."""
+    await owner.create(service, node, {"pubsub#max_items": "10000"})
+    ids = [f"post-{index}" for index in range(1, number + 1)]
+    for start in range(0, number, AT_ONCE):
+        requests = []
+        for item_id in ids[start : start + AT_ONCE]:
+            payload, action = pubsub("publish", node)
+            with_items(action, [item_id])
+            action[0].append(element(post(item_id)))
+            requests.append(("set", service, payload))
+        for reply in await owner.in_parallel(requests):
+            reply.or_raise()
+    return ids
 
 
 async def until_cached(
