@@ -96,7 +96,7 @@ class TestEventsMeanwhile:
             (lambda s: s.publish("notes/a", "new"), [*IDS, "new"]),
             (lambda s: s.announce("notes/a", "new"), [*IDS, "new"]),
             (lambda s: s.purge("notes/a"), []),
-            (lambda s: s.publish("notes/a", "i3", "<changed xmlns='urn:c'/>"), None),
+            (lambda s: s.publish("notes/a", "i15", "<changed xmlns='urn:c'/>"), None),
         ],
     )
     @pytest.mark.parametrize("answered", ["before", "after"])
@@ -146,6 +146,20 @@ class TestEventsMeanwhile:
         cellar.receives(either.reply(sent.element)[0])
         await cellar.settled()
         assert await cellar.state("notes/a") != "live"
+
+
+async def test_an_order_is_not_learnt_from_an_answer_that_is_out_of_date(
+    cellar: Cellar, service: Service
+) -> None:
+    """The oldest item becomes the newest after it was read, and before it is fetched."""
+    await asked_by_step(cellar, service, "notes/a", IDS)
+    sent = await up_to(cellar, service, "info")
+    service.publish("notes/a", "i1")
+    await finished(cellar, service, sent)
+    assert await cellar.state("notes/a") == "live"
+    for _ in range(2):
+        assert item_ids(await cellar.result(items("notes/a"))) == [*IDS[1:], "i1"]
+        await cellar.settled()
 
 
 class TestFailures:

@@ -1,0 +1,175 @@
+"""What nobody announces is found by looking, within a bound (design §5, "Verification")."""
+
+import pytest
+from playbook import Cellar, Service, info, item_ids, items
+
+from pubcellar.core.counters import Happened
+
+IDS = [f"i{number}" for number in range(1, 6)]
+
+
+@pytest.fixture(params=["without paging", "with paging"])
+def either(request: pytest.FixtureRequest, service: Service, paging_service: Service) -> Service:
+    return paging_service if request.param == "with paging" else service
+
+
+class TestAccess:
+    """Every `access_verify_every`, 60 seconds."""
+
+    async def test_it_is_verified_before_the_next_answer(
+        self, cellar: Cellar, service: Service
+    ) -> None:
+        await cellar.holds(service, "notes/a", IDS)
+        await cellar.advance(61)
+        assert item_ids(await cellar.result(items("notes/a"))) == IDS
+        assert service.asked == ["info notes/a"]
+        await cellar.result(items("notes/a"))
+        assert service.asked == ["info notes/a"]
+
+    async def test_without_readers_nobody_is_asked(self, cellar: Cellar, service: Service) -> None:
+        await cellar.holds(service, "notes/a", IDS)
+        for _ in range(5):
+            await cellar.advance(61)
+        assert service.asked == []
+
+    async def test_a_node_read_all_the_time_is_verified_behind_its_answers(
+        self, cellar: Cellar, service: Service
+    ) -> None:
+        await cellar.holds(service, "notes/a", IDS)
+        await cellar.advance(31)
+        cellar.stands_aside(service)
+        await cellar.result(items("notes/a"))
+        asked = await cellar.next()
+        assert (asked.sender, asked.kind) == ("cache.example.org", "get")
+        cellar.receives(service.reply(asked.element)[0])
+        await cellar.idle()
+
+    @pytest.mark.parametrize("model", ["whitelist", "presence", None])
+    async def test_a_node_closed_silently_is_not_answered_after_the_bound(
+        self, cellar: Cellar, either: Service, model: str | None
+    ) -> None:
+        await cellar.holds(either, "notes/a", IDS)
+        either.nodes["notes/a"].access_model = model
+        await cellar.advance(61)
+        answer = await cellar.answer(items("notes/a"))
+        assert (answer.condition == "auth/forbidden") is (model == "whitelist")
+        assert either.asked[-1].endswith(r"for juliet\40capulet.lit@cache.example.org/balcony") or (
+            "items notes/a for" in " ".join(either.asked)
+        )
+        await cellar.settled()
+        record = await cellar.record("notes/a")
+        assert (record.state, record.item_count) == ("no_sync", 0)
+        assert either.nodes["notes/a"].subscribers == set()
+
+    async def test_a_proxy_that_is_refused_gives_the_node_up(
+        self, cellar: Cellar, service: Service
+    ) -> None:
+        await cellar.holds(service, "notes/a", IDS)
+        service.refusals["info notes/a"] = ("auth", "forbidden")
+        await cellar.advance(61)
+        assert item_ids(await cellar.result(items("notes/a"))) == IDS
+        assert any("for juliet" in asked for asked in service.asked)
+        await cellar.settled()
+        assert await cellar.state("notes/a") == "no_sync"
+
+    async def test_a_node_deleted_silently_is_forgotten(
+        self, cellar: Cellar, either: Service
+    ) -> None:
+        """ejabberd does not announce deletions by default."""
+        await cellar.holds(either, "notes/a", IDS)
+        either.delete("notes/a")
+        await cellar.advance(61)
+        answer = await cellar.answer(items("notes/a"))
+        assert answer.condition == "cancel/item-not-found"
+        await cellar.settled()
+        assert await cellar.record("notes/a") is None
+
+    async def test_metadata_changed_silently_is_found(
+        self, cellar: Cellar, either: Service
+    ) -> None:
+        await cellar.holds(either, "notes/a", IDS)
+        either.configure("notes/a", title="Silently")
+        await cellar.advance(61)
+        answer = await cellar.result(info("notes/a"))
+        assert "Silently" in [one.text for one in answer.iter()]
+        assert cellar.counted(Happened.DRIFT_REPAIRED) == 1
+
+
+class TestContents:
+    """Every `verify_every`, 15 minutes, for nodes read in the last day."""
+
+    @pytest.mark.parametrize(
+        "silently",
+        [
+            lambda s: s.retract("notes/a", "i1"),
+            lambda s: s.retract("notes/a", "i2", "i5"),
+            lambda s: s.publish("notes/a", "new"),
+            lambda s: (s.publish("notes/a", "new"), s.retract("notes/a", "i3")),
+            lambda s: s.purge("notes/a"),
+            lambda s: s.nodes["notes/a"].subscribers.clear(),
+        ],
+    )
+    async def test_what_changed_silently_is_repaired(
+        self, cellar: Cellar, either: Service, silently
+    ) -> None:
+        await cellar.holds(either, "notes/a", IDS)
+        silently(either)
+        await cellar.advance(13 * 60)
+        expected = list(either.nodes["notes/a"].items)
+        assert cellar.counted(Happened.DRIFT_REPAIRED) == 1
+        assert item_ids(await cellar.result(items("notes/a"))) == expected
+        assert await cellar.state("notes/a") == "live"
+        assert either.nodes["notes/a"].subscribers == {"cache.example.org"}
+
+    async def test_what_agrees_costs_two_questions(self, cellar: Cellar, service: Service) -> None:
+        await cellar.holds(service, "notes/a", IDS)
+        await cellar.advance(13 * 60)
+        assert service.asked == ["subscriptions notes/a", "list notes/a"]
+        assert cellar.counted(Happened.DRIFT_REPAIRED) == 0
+
+    async def test_unverified_contents_are_not_given_after_the_bound(
+        self, cellar: Cellar, service: Service
+    ) -> None:
+        await cellar.holds(service, "notes/a", IDS)
+        service.refusals["subscriptions"] = ("wait", "resource-constraint")
+        service.refusals["subscribe"] = ("wait", "resource-constraint")
+        service.publish("notes/a", "silently")
+        await cellar.advance(16 * 60)
+        answer = await cellar.result(items("notes/a"))
+        assert item_ids(answer) == [*IDS, "silently"]
+
+    async def test_nodes_that_nobody_reads_are_left_alone(
+        self, cellar: Cellar, service: Service
+    ) -> None:
+        await cellar.holds(service, "notes/a", IDS)
+        await cellar.advance(2)
+        await cellar.advance(25 * 3600)
+        await cellar.advance(2)
+        assert service.asked == []
+
+    async def test_an_item_that_grew_too_large_gives_the_node_up_quietly(
+        self, start, service: Service, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        cellar = await start("[cache]\nmax_item_bytes = '1KiB'\n")
+        await cellar.holds(service, "notes/a", IDS)
+        service.publish("notes/a", "large", f"<n xmlns='urn:n'>{'x' * 2000}</n>")
+        await cellar.advance(13 * 60)
+        assert await cellar.state("notes/a") == "no_sync"
+        assert "Traceback" not in caplog.text
+
+    async def test_doubt_that_comes_meanwhile_is_not_forgotten(
+        self, start, service: Service
+    ) -> None:
+        """Notifications are lost while the listing is being compared."""
+        cellar = await start(component="max_received_bytes = '64KiB'\n", more="[cache]\nmax_item_bytes = '32KiB'\n")
+        await cellar.holds(service, "notes/a", IDS)
+        cellar.store.hold("item_ids")
+        cellar.clock.advance(13 * 60)
+        await cellar.until(lambda: "item_ids" in cellar.store.held)
+        service.publish("notes/a", "lost")
+        cellar.receives(service.event(f"<x xmlns='urn:x'>{'x' * 70_000}</x>"))
+        await cellar.settled()
+        cellar.store.release("item_ids")
+        await cellar.settled()
+        await cellar.advance(2)
+        assert item_ids(await cellar.result(items("notes/a"))) == [*IDS, "lost"]

@@ -1,0 +1,249 @@
+"""The component itself: its stream, its own answers, its end."""
+
+import asyncio
+import re
+
+import pytest
+from harness import Client, CountingService, Kind, ProxyProcess, ThrowAwayProsody
+from harness.following import answered_by, fill, until_held
+from harness.stanzas import NS_DISCO_INFO, NS_PUBSUB
+from harness.waiting import free_port, wait_until
+
+pytestmark = pytest.mark.servers
+
+NODE = "urn:xmpp:microblog:0"
+NS_VERSION = "jabber:iq:version"
+
+
+def everything(node: str) -> str:
+    return f"<pubsub xmlns='{NS_PUBSUB}'><items node='{node}'/></pubsub>"
+
+
+class TestStream:
+    async def test_wrong_secret_is_said_in_one_line_and_ends_the_process(
+        self, prosody: ThrowAwayProsody
+    ) -> None:
+        proxy = ProxyProcess(prosody.component_port, "hunter2-is-wrong")
+        try:
+            proxy.process.start()
+            code = await proxy.process.wait_for_exit()
+            log = proxy.log()
+        finally:
+            proxy.remove()
+        assert code == 3
+        lines = [line for line in log.splitlines() if "[component] secret" in line]
+        assert len(lines) == 1
+        assert "Traceback" not in log
+        assert "hunter2" not in log
+
+    async def test_unknown_host_is_said_and_tried_again(self, prosody: ThrowAwayProsody) -> None:
+        proxy = ProxyProcess(
+            prosody.component_port, prosody.component_secret, jid="nobody.localhost"
+        )
+        await said_and_tried_again(proxy, "[component] jid")
+
+    async def test_refused_connection_is_said_and_tried_again(self) -> None:
+        proxy = ProxyProcess(free_port(), "whatever")
+        await said_and_tried_again(proxy, "[component] server")
+
+    async def test_second_process_of_one_name_is_told_so(
+        self, prosody: ThrowAwayProsody, proxy: ProxyProcess
+    ) -> None:
+        second = ProxyProcess(prosody.component_port, prosody.component_secret)
+        await said_and_tried_again(second, "already has a component")
+
+    async def test_sigterm_answers_what_is_in_flight_and_exits_with_zero(
+        self, counting_service: CountingService, proxy: ProxyProcess, reader: Client
+    ) -> None:
+        counting_service.create(NODE, items=1)
+        to = f"{counting_service.jid}@{proxy.jid}"
+        with counting_service.withholding(Kind.ITEMS, for_ever=True):
+            waiting = asyncio.ensure_future(reader.request("get", to, everything(NODE)))
+            await counting_service.wait_for(Kind.ITEMS, NODE)
+            code = await proxy.terminate()
+            reply = await waiting
+
+        assert code == 0
+        assert (reply.error_type, reply.condition) == ("wait", "service-unavailable")
+        assert reply.sender == to
+        assert "Traceback" not in proxy.log()
+        assert "closed by the peer" not in proxy.log()
+
+    async def test_secret_is_in_no_log_and_on_no_command_line(
+        self, prosody: ThrowAwayProsody, proxy: ProxyProcess, reader: Client
+    ) -> None:
+        """threat 15."""
+        await reader.disco_info(proxy.jid)
+        with open(f"/proc/{proxy.process.pid}/cmdline", encoding="utf-8") as command_line:
+            assert prosody.component_secret not in command_line.read()
+        assert prosody.component_secret not in proxy.log()
+
+
+async def said_and_tried_again(proxy: ProxyProcess, what: str) -> None:
+    def times() -> int:
+        return sum(what in line and "WARNING" in line for line in proxy.log().splitlines())
+
+    try:
+        proxy.process.start()
+        await wait_until(lambda: times() >= 2, f"the log to say {what} twice")
+        assert proxy.process.is_running
+        pauses = [float(one) for one in re.findall(r"again in ([0-9.]+) s", proxy.log())]
+        assert pauses == sorted(pauses), "each pause is longer than the one before"
+        assert await proxy.terminate() == 0
+        assert "Traceback" not in proxy.log()
+    finally:
+        proxy.remove()
+
+
+class TestOwnAnswers:
+    async def test_disco_info_has_the_service_s_features_and_ours(
+        self, prosody: ThrowAwayProsody, proxy: ProxyProcess, reader: Client
+    ) -> None:
+        theirs = described(await reader.disco_info(prosody.service))
+        ours = described(await reader.disco_info(proxy.jid))
+
+        assert ("pubsub", "service") in ours[0]
+        assert ("component", "generic") in ours[0]
+        pubsub = {one for one in theirs[1] if one.startswith(NS_PUBSUB)}
+        assert pubsub <= ours[1]
+        assert {"urn:xmpp:ping", NS_VERSION, f"{NS_PUBSUB}#rsm", NS_DISCO_INFO} <= ours[1]
+
+    async def test_service_info_is_asked_for_once_and_shared(
+        self, counting_service: CountingService, proxy: ProxyProcess, owner: Client, reader: Client
+    ) -> None:
+        to = f"{counting_service.jid}@{proxy.jid}"
+        first = described(await owner.disco_info(to))
+        second = described(await reader.disco_info(to))
+
+        assert first == second
+        assert counting_service.count(Kind.SERVICE_INFO) == 1
+
+    async def test_nodes_are_listed_to_each_as_the_service_lists_them(
+        self, counting_service: CountingService, proxy: ProxyProcess, owner: Client, reader: Client
+    ) -> None:
+        counting_service.create("one", items=1)
+        to = f"{counting_service.jid}@{proxy.jid}"
+        for client in (owner, owner, reader, reader):
+            assert await client.nodes(to) == ["one"]
+
+        assert counting_service.count(Kind.SERVICE_ITEMS) == 2
+
+    async def test_ping_and_version(self, proxy: ProxyProcess, reader: Client) -> None:
+        pong = await reader.request("get", proxy.jid, "<ping xmlns='urn:xmpp:ping'/>")
+        assert not pong.is_error
+        version = (
+            await reader.request("get", proxy.jid, f"<query xmlns='{NS_VERSION}'/>")
+        ).or_raise()
+        assert version.payload is not None
+        assert version.payload.findtext(f"{{{NS_VERSION}}}name") == "Pubcellar"
+
+    async def test_anything_else_is_unavailable(self, proxy: ProxyProcess, reader: Client) -> None:
+        for kind in ("get", "set"):
+            reply = await reader.request(kind, proxy.jid, "<unheard xmlns='urn:of'/>")
+            assert (reply.error_type, reply.condition) == ("cancel", "service-unavailable")
+
+
+class TestWhoAsks:
+    async def test_forwarded_request_goes_out_as_the_requester_s_alias(
+        self, counting_service: CountingService, proxy: ProxyProcess, reader: Client
+    ) -> None:
+        counting_service.create(NODE, access_model="whitelist", items=1)
+        to = f"{counting_service.jid}@{proxy.jid}"
+
+        refused = await reader.request("get", to, everything(NODE))
+
+        assert refused.is_error
+        asked = counting_service.received[0]
+        bare, _, resource = asked.sender.partition("/")
+        assert bare == f"reader\\40localhost@{proxy.jid}"
+        assert resource == reader.jid.partition("/")[2]
+        assert all(one.sender != proxy.jid for one in counting_service.received)
+
+    async def test_equal_reads_in_flight_are_joined(
+        self, counting_service: CountingService, proxy: ProxyProcess, reader: Client
+    ) -> None:
+        counting_service.create("not-held", items=2)
+        to = f"{counting_service.jid}@{proxy.jid}"
+        with counting_service.withholding(Kind.ITEMS):
+            waiting = asyncio.ensure_future(
+                reader.in_parallel([("get", to, everything("not-held"))] * 20)
+            )
+            await counting_service.wait_for(Kind.ITEMS, "not-held")
+            pong = await reader.request("get", proxy.jid, "<ping xmlns='urn:xmpp:ping'/>")
+            assert not pong.is_error, "all twenty have reached the proxy before this"
+        replies = await waiting
+
+        assert not any(reply.is_error for reply in replies)
+        assert counting_service.count(Kind.ITEMS, "not-held", sender=replies[0].xml.get("to")) <= 1
+        assert len([one for one in counting_service.received if "40" in one.sender]) == 1
+
+
+class TestAnalysis:
+    async def test_second_read_of_a_node_that_is_not_held_costs_one_stanza(
+        self, counting_service: CountingService, proxy: ProxyProcess, reader: Client
+    ) -> None:
+        counting_service.create("notes", items=0)
+        counting_service.publish("notes", "n", "<note xmlns='urn:example:note'/>")
+        to = f"{counting_service.jid}@{proxy.jid}"
+        await reader.items(to, "notes")
+        await wait_until(lambda: "not held" in proxy.log() or is_remembered(proxy), "the verdict")
+        counting_service.forget()
+
+        await reader.items(to, "notes")
+
+        assert len(counting_service.received) == 1
+
+    async def test_analyser_of_the_configuration_has_its_nodes_held(
+        self, counting_service: CountingService, proxy: ProxyProcess, reader: Client
+    ) -> None:
+        table = {"name": "notes", "type": "note", "node": "notes/", "to_sync": True}
+        proxy.configure({"analyser": [table]})
+        await proxy.restart()
+        counting_service.create("notes/today", items=3)
+        to = f"{counting_service.jid}@{proxy.jid}"
+
+        await until_held(reader, proxy, "notes/today", to)
+
+        assert answered_by(proxy, "notes/today")[-1] == "cache"
+
+    async def test_what_the_parser_made_of_items_is_in_the_database(
+        self,
+        prosody: ThrowAwayProsody,
+        proxy: ProxyProcess,
+        owner: Client,
+        reader: Client,
+        node_name: str,
+    ) -> None:
+        import json
+        import sqlite3
+
+        await fill(owner, prosody.service, node_name, 2)
+        await until_held(reader, proxy, node_name)
+
+        with sqlite3.connect(f"file:{proxy.database_path}?mode=ro", uri=True) as database:
+            rows = database.execute(
+                "SELECT i.parsed, n.analyser, n.subtype FROM pubsub_item i"
+                " JOIN pubsub_node n ON n.id = i.node_id ORDER BY i.position"
+            ).fetchall()
+        database.close()
+
+        assert [json.loads(row[0])["title"] for row in rows] == ["Post 1", "Post 2"]
+        assert {row[1:] for row in rows} == {("blog", "comment")}
+
+
+def is_remembered(proxy: ProxyProcess) -> bool:
+    import sqlite3
+
+    with sqlite3.connect(f"file:{proxy.database_path}?mode=ro", uri=True) as database:
+        found = database.execute("SELECT 1 FROM pubsub_node WHERE state = 'no_sync'").fetchone()
+    database.close()
+    return found is not None
+
+
+def described(reply) -> tuple[set[tuple[str, str]], set[str]]:  # type: ignore[no-untyped-def]
+    query = reply.payload
+    tag = f"{{{NS_DISCO_INFO}}}"
+    return (
+        {(one.get("category"), one.get("type")) for one in query.findall(f"{tag}identity")},
+        {one.get("var") for one in query.findall(f"{tag}feature")},
+    )
