@@ -73,9 +73,7 @@ async def test_the_second_read_of_a_node_not_held_costs_one_stanza(
     assert len(service.asked) == 4
 
 
-async def test_a_verdict_is_looked_at_again_after_reanalyse_after(
-    start, service: Service
-) -> None:
+async def test_a_verdict_is_looked_at_again_after_reanalyse_after(start, service: Service) -> None:
     cellar = await start("[cache]\nreanalyse_after = '1h'\n")
     await first_read(cellar, service, "cooking")
     service.has("cooking", ["i1"], payload=RECIPE)

@@ -122,7 +122,9 @@ class TestServiceThatPages:
 
 
 async def test_an_answer_over_the_received_caps_is_not_acceptable(start, service: Service) -> None:
-    cellar = await start(component="max_received_bytes = '64KiB'\n", more="[cache]\nmax_item_bytes = '60KiB'\n")
+    cellar = await start(
+        component="max_received_bytes = '64KiB'\n", more="[cache]\nmax_item_bytes = '60KiB'\n"
+    )
     cellar.stands_behind(service).has("other", ["i1"], payload=of_size(70_000))
     answer = await cellar.answer(items("other"))
     assert answer.condition == "modify/not-acceptable"

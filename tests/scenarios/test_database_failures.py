@@ -1,5 +1,8 @@
 """Without its database the proxy is a pure forwarder, and recovers by itself (design §8)."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from playbook import Cellar, Service, info, item_ids, items, listing
 
@@ -72,14 +75,8 @@ async def test_a_start_without_it_recovers(cellar: Cellar, service: Service) -> 
 
 async def test_an_item_that_is_damaged_is_asked_for(cellar: Cellar, service: Service) -> None:
     """What a database holds is not believed to be XML only because it once was."""
-    import sqlite3
-
     await cellar.holds(service, "notes/a", IDS)
-    path = cellar._database.removeprefix("sqlite:///")
-    with sqlite3.connect(path) as database:
-        table, column = "pubsub_items", "xml"
-        database.execute(f"update {table} set {column} = '<item' where item_id = 'i2'")
-    database.close()
-    answer = await cellar.answer(items("notes/a"))
-    assert answer.kind == "result"
-    assert item_ids(answer.element) == IDS
+    with closing(sqlite3.connect(cellar.database_file)) as database, database:
+        database.execute("update pubsub_item set xml = '<item' where item_id = 'i2'")
+    answer = await cellar.result(items("notes/a"))
+    assert item_ids(answer) == IDS

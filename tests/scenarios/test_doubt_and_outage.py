@@ -1,4 +1,4 @@
-"""What was once complete and is in doubt now (design §4, rows 3 and 4; §5, "Events may be lost")."""
+"""What was once complete and is in doubt now (design §4; §5: "Events may have been lost")."""
 
 import pytest
 from playbook import Cellar, Service, info, item_ids, items, listing
@@ -206,7 +206,7 @@ class TestRestart:
 
 
 async def test_readers_never_see_half_a_node(cellar: Cellar, service: Service) -> None:
-    """While it is revalidated in an outage of its readers' way, the old items are whole."""
+    """Until the new items are swapped in, the old ones are there, all of them."""
     await cellar.holds(service, "notes/a", IDS)
     service.has("notes/a", ["j1", "j2", "j3", "j4"]).subscribers.add("cache.example.org")
     cellar.store.hold("publish_staged")

@@ -196,9 +196,7 @@ class TestRepublished:
             expected = list(either.nodes["notes/a"].items)
             assert await read(cellar, either) == expected
 
-    async def test_until_then_the_node_is_forwarded(
-        self, cellar: Cellar, service: Service
-    ) -> None:
+    async def test_until_then_the_node_is_forwarded(self, cellar: Cellar, service: Service) -> None:
         await cellar.holds(service, "notes/a", IDS)
         cellar.stands_aside(service)
         cellar.receives(service.publish("notes/a", "i1", CHANGED))

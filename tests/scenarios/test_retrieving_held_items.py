@@ -43,9 +43,7 @@ async def test_everybody_is_answered_from_an_open_node(held: Cellar, service: Se
     assert service.asked == []
 
 
-@pytest.mark.parametrize(
-    ("number", "found"), [(1, IDS[-1:]), (3, IDS[-3:]), (7, IDS), (99, IDS)]
-)
+@pytest.mark.parametrize(("number", "found"), [(1, IDS[-1:]), (3, IDS[-3:]), (7, IDS), (99, IDS)])
 async def test_max_items_gives_the_newest(
     held: Cellar, service: Service, number: int, found: list[str]
 ) -> None:
@@ -185,5 +183,3 @@ class TestPagingService:
         answer = await cellar.result(items("notes/a", ids=["i5", "i1", "i5"]))
         assert item_ids(answer) == ["i1", "i5"]
         assert paging_service.asked == []
-
-

@@ -5,7 +5,10 @@ from playbook import PUBSUB, Cellar, Service, item_ids, items
 
 from pubcellar.core.counters import Happened
 
-GOOD = f"<pubsub xmlns='{PUBSUB}'><items node='x'><item id='good'><n xmlns='urn:n'/></item></items></pubsub>"
+GOOD = (
+    f"<pubsub xmlns='{PUBSUB}'><items node='x'><item id='good'><n xmlns='urn:n'/></item></items>"
+    "</pubsub>"
+)
 FORGED = GOOD.replace("good", "forged")
 EVENT = "http://jabber.org/protocol/pubsub#event"
 FORGED_ITEM = "<items node='notes/a'><item id='forged'><n xmlns='urn:n'/></item></items>"
@@ -101,9 +104,7 @@ class TestForgedEvents:
             f"<event xmlns='{EVENT}'>{FORGED_ITEM}</event></iq>",
         ],
     )
-    async def test_they_change_nothing(
-        self, cellar: Cellar, service: Service, forged: str
-    ) -> None:
+    async def test_they_change_nothing(self, cellar: Cellar, service: Service, forged: str) -> None:
         await cellar.holds(service, "notes/a", ["i1"])
         cellar.receives(forged)
         await cellar.settled()

@@ -161,7 +161,9 @@ class TestContents:
         self, start, service: Service
     ) -> None:
         """Notifications are lost while the listing is being compared."""
-        cellar = await start(component="max_received_bytes = '64KiB'\n", more="[cache]\nmax_item_bytes = '32KiB'\n")
+        cellar = await start(
+            component="max_received_bytes = '64KiB'\n", more="[cache]\nmax_item_bytes = '32KiB'\n"
+        )
         await cellar.holds(service, "notes/a", IDS)
         cellar.store.hold("item_ids")
         cellar.clock.advance(13 * 60)

@@ -10,9 +10,7 @@ pytestmark = pytest.mark.servers
 
 
 def items_request(node: str, inner: str = "", attributes: str = "") -> str:
-    return (
-        f"<pubsub xmlns='{NS_PUBSUB}'><items node='{node}' {attributes}>{inner}</items></pubsub>"
-    )
+    return f"<pubsub xmlns='{NS_PUBSUB}'><items node='{node}' {attributes}>{inner}</items></pubsub>"
 
 
 def by_id(node: str, *ids: str) -> str:
@@ -48,7 +46,10 @@ class TestHeldNodeIsAnsweredAsProsodyAnswersIt:
 
     FORMS = (
         ("plain: oldest first", lambda node: items_request(node)),
-        ("max_items: the newest, oldest first", lambda node: items_request(node, "", "max_items='3'")),
+        (
+            "max_items: the newest, oldest first",
+            lambda node: items_request(node, "", "max_items='3'"),
+        ),
         ("max_items beyond all", lambda node: items_request(node, "", "max_items='99'")),
         ("one id", lambda node: by_id(node, "post-2")),
         ("ids in the order asked", lambda node: by_id(node, "post-5", "post-1", "post-3")),
@@ -70,7 +71,9 @@ class TestHeldNodeIsAnsweredAsProsodyAnswersIt:
         ("an unknown child", lambda node: items_request(node, "<unheard xmlns='x:y'/>")),
         (
             "affiliations, as owner's request",
-            lambda node: f"<pubsub xmlns='{NS_PUBSUB_OWNER}'><affiliations node='{node}'/></pubsub>",
+            lambda node: (
+                f"<pubsub xmlns='{NS_PUBSUB_OWNER}'><affiliations node='{node}'/></pubsub>"
+            ),
         ),
     )
 
@@ -161,7 +164,9 @@ class TestErrorsAreTheService_s:  # noqa: N801
             ours, theirs = await answers(reader, proxy.jid, prosody.service, payload)
             assert ours == theirs == "cancel/item-not-found/None"
 
-        refused = await reader.request("get", f"pubsub.evil.example@{proxy.jid}", items_request("n"))
+        refused = await reader.request(
+            "get", f"pubsub.evil.example@{proxy.jid}", items_request("n")
+        )
         assert (refused.error_type, refused.condition) == ("cancel", "item-not-found")
         assert refused.sender == f"pubsub.evil.example@{proxy.jid}"
 

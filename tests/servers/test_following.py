@@ -89,6 +89,55 @@ class TestProsody:
         assert (await reader.items(proxy.jid, node_name)).ids == ["post-1", "second"]
 
 
+class TestWhatProsodyNeverTells:
+    """servers.md, "Events": found by verification, here with short clocks."""
+
+    async def test_silent_retract_is_found(
+        self,
+        prosody: ThrowAwayProsody,
+        proxy: ProxyProcess,
+        owner: Client,
+        reader: Client,
+        node_name: str,
+    ) -> None:
+        proxy.configure({"cache": {"verify_every": "2s"}})
+        await proxy.restart()
+        await fill(owner, prosody.service, node_name, 3)
+        await until_held(reader, proxy, node_name)
+
+        await owner.retract(prosody.service, node_name, "post-2", notify=False)
+
+        await until_ids(reader, proxy.jid, node_name, ["post-1", "post-3"])
+        await until_cached(reader, proxy, node_name)
+        assert "the service changed silently" in proxy.log()
+
+    async def test_node_closed_silently_is_not_answered_beyond_the_bound(
+        self,
+        prosody: ThrowAwayProsody,
+        proxy: ProxyProcess,
+        owner: Client,
+        reader: Client,
+        node_name: str,
+    ) -> None:
+        """Promise 2: nobody reads what the service would refuse, beyond `access_verify_every`."""
+        proxy.configure({"cache": {"access_verify_every": "1s"}})
+        await proxy.restart()
+        await fill(owner, prosody.service, node_name, 3)
+        await until_held(reader, proxy, node_name)
+
+        await owner.configure(prosody.service, node_name, {"pubsub#access_model": "whitelist"})
+
+        async def is_refused() -> bool:
+            reply = await reader.request("get", proxy.jid, everything(node_name))
+            return reply.condition == "forbidden"
+
+        await wait_until(is_refused, "the stranger to be refused")
+        for _ in range(5):
+            assert await is_refused()
+        owned = await owner.request("get", proxy.jid, everything(node_name))
+        assert owned.condition == "forbidden", "by an alias the owner is a stranger too"
+
+
 @pytest.mark.parametrize("pages", [False, True], ids=["without paging", "with paging"])
 class TestCountingService:
     """A service of our own does at will what Prosody does not."""

@@ -77,7 +77,7 @@ def fetched(item_xml: str) -> Item:
         ),
         *(
             (
-                f"<subscription node='n' jid='x' subscription='{state}'/>",
+                f"<subscription node='n' subscription='{state}'/>",
                 [SubscriptionChanged(state)],
             )
             for state in SubscriptionState

@@ -1,8 +1,9 @@
 """Fetching items of a node into the staged generation, a bounded number of bytes at a time."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from pubcellar.core.errors import UpstreamAnswerInvalid, UpstreamAnswerTooLarge
+from pubcellar.core.errors import UpstreamAnswerInvalid, UpstreamAnswerTooLarge, UpstreamRefused
 from pubcellar.core.ports import NodeInfo
 from pubcellar.core.records import ParsedItem
 from pubcellar.core.values import Item, PageRequest
@@ -11,10 +12,24 @@ from pubcellar.proxy.parts import Parts
 
 FIRST_BATCH = 10
 BATCH_BYTES = 256 * 1024
+REFUSALS_TO_LIST = frozenset({"feature-not-implemented", "service-unavailable", "not-allowed"})
 
 
 class TooLargeToHold(Exception):
     """The node, or one of its items, exceeds a limit; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Ids of all items; `is_listed` tells whether the service named them, or only counted them."""
+
+    ids: list[str]
+    is_listed: bool
+
+    @property
+    def as_listed(self) -> list[str]:
+        """The ids in the order of disco#items, or none where the service does not list them."""
+        return self.ids if self.is_listed else []
 
 
 class Fetching:
@@ -75,6 +90,26 @@ class Fetching:
                 return list(ids)
             after = last
             size = self._next_size(items)
+
+    async def listing(
+        self, entry: NodeEntry, known: Sequence[str], *, pages: bool
+    ) -> Listing | None:
+        """Return the ids the service lists, in its order.
+
+        Where a service that pages does not list ids, the number of its items must do: then `known`
+        is returned if there are as many, and None if not.
+
+        Raises:
+            UpstreamError: the service could not or would not answer.
+        """
+        try:
+            return Listing(await self._parts.reader.item_ids(entry.key), is_listed=True)
+        except UpstreamRefused as error:
+            if not pages or error.condition not in REFUSALS_TO_LIST:
+                raise
+        answer = await self._parts.reader.items(entry.key, page=PageRequest(max=0))
+        agrees = answer.page is not None and answer.page.count == len(known)
+        return Listing(list(known), is_listed=False) if agrees else None
 
     async def stage(self, entry: NodeEntry, items: Sequence[Item]) -> None:
         """Parse items and stage them; raises TooLargeToHold."""

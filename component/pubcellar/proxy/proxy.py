@@ -68,27 +68,31 @@ class Proxy:
 
     # Reads
 
-    async def retrieve(self, request: Request) -> Answer:
+    async def retrieve(self, request: Request, *, trust_cache: bool = True) -> Answer:
         """Return the answer to a read.
+
+        Args:
+            request: the read.
+            trust_cache: whether what is held of the node may be used; if not, it is fetched anew.
 
         Raises:
             ProxyError: the read is answered with an error instead.
         """
         try:
-            answer = await self._retrieve(request)
+            answer = await self._retrieve(request, trust_cache)
         except UpstreamUnreachable:
             self._unreachable(request.service)
             raise
         return answer
 
-    async def _retrieve(self, request: Request) -> Answer:
+    async def _retrieve(self, request: Request, trust_cache: bool) -> Answer:
         match request.question:
             case ServiceInfoQuestion():
                 return await self._services.info(request)
             case ServiceItemsQuestion() as question:
                 return await self._services.items(request, question)
             case ItemsQuestion() | NodeInfoQuestion() | NodeItemsQuestion() as question:
-                return await self._retrieving.retrieve(request, question)
+                return await self._retrieving.retrieve(request, question, trust_cache=trust_cache)
             case OtherQuestion():
                 answered = await self._forwarding.forward(request)
                 return await self._forwarding.shaped(request, answered, service_pages=True)

@@ -18,7 +18,6 @@ from pubcellar.core.freshness import Decision, FollowUp, Forward, VerifyAccess, 
 from pubcellar.core.ports import ForwardedAnswer
 from pubcellar.core.records import NodeRecord, StoredPage
 from pubcellar.core.states import NodeState
-from pubcellar.core.traits import is_newest_first
 from pubcellar.core.values import (
     Answer,
     DiscoItem,
@@ -71,14 +70,24 @@ class Retrieving:
         self.reads: dict[NodeKey, datetime] = {}
         """When held or remembered nodes were read, to be written down now and then."""
 
-    async def retrieve(self, request: Request, question: NodeQuestion) -> Answer:
+    async def retrieve(
+        self, request: Request, question: NodeQuestion, *, trust_cache: bool
+    ) -> Answer:
         """Return the answer to a read of a node.
+
+        Args:
+            request: the read.
+            question: what it asks of which node.
+            trust_cache: whether what is held may be used; if not, it is fetched anew.
 
         Raises:
             ProxyError: the read is answered with an error instead.
         """
         key = NodeKey(request.service, question.node)
         outage: Exception | None = None
+        if not trust_cache:
+            self._nodes.entry(key).ask(Work.SYNCHRONISE, is_doubtful=True)
+            self._workers.wake(key)
         try:
             decision = await self._decide(key)
             if isinstance(decision, VerifyAccess):
@@ -297,11 +306,11 @@ class Retrieving:
             return
         try:
             if (await service_traits(self._parts.store, key.service)).items_newest_first is None:
-                last = PageRequest(max=1, before="")
-                newest = await self._parts.store.id_page(key, last, newest_first=False)
+                held = await self._parts.store.item_ids(key)
                 ids = [item.item_id for item in answered.items]
-                seen = is_newest_first(newest.item_ids[0], ids) if newest.item_ids else None
-                await self._learning.save(key.service, items_newest_first=seen)
+                # An answer from before the last change would teach the wrong order.
+                if len(held) > 1 and ids in (held, held[::-1]):
+                    await self._learning.save(key.service, items_newest_first=ids != held)
         except StoreUnavailable:
             pass
 

@@ -27,7 +27,7 @@ from pubcellar.core.ports import NodeInfo
 from pubcellar.core.records import NodeRecord
 from pubcellar.core.states import NodeState, moved
 from pubcellar.core.values import Item, PageRequest, SubscriptionState
-from pubcellar.proxy.fetching import Fetching, oldest_first
+from pubcellar.proxy.fetching import Fetching, Listing, oldest_first
 from pubcellar.proxy.learning import Learning
 from pubcellar.proxy.nodes import Interrupted, NodeEntry, Nodes, Work
 from pubcellar.proxy.parts import Parts
@@ -36,8 +36,6 @@ from pubcellar.proxy.withdrawing import Withdrawing
 log = logging.getLogger(__name__)
 
 MOST_LISTINGS = 8
-
-_REFUSALS_TO_LIST = frozenset({"feature-not-implemented", "service-unavailable", "not-allowed"})
 
 
 @dataclass(slots=True)
@@ -139,36 +137,31 @@ class Synchronising:
         for _ in range(MOST_LISTINGS):
             listing = await self._listing(entry, staged)
             await self._replay(entry, staged)
-            if set(listing) == staged.ids.keys():
+            listed = set(listing.ids)
+            if listed == staged.ids.keys():
                 return await self._order(entry, staged, listing)
-            self._fetching.ensure_fits(len(listing))
-            gone = [item_id for item_id in staged.ids if item_id not in set(listing)]
+            self._fetching.ensure_fits(len(listed))
+            gone = [item_id for item_id in staged.ids if item_id not in listed]
             await self._drop(entry, staged, gone)
-            missing = [item_id for item_id in listing if item_id not in staged.ids]
+            missing = [item_id for item_id in listing.ids if item_id not in staged.ids]
             fetched = await self._fetching.by_id(entry, missing)
             staged.ids.update((item_id, None) for item_id in missing if item_id in fetched)
         raise UpstreamAnswerInvalid("the node changes faster than it can be fetched")
 
-    async def _listing(self, entry: NodeEntry, staged: _Staged) -> list[str]:
+    async def _listing(self, entry: NodeEntry, staged: _Staged) -> Listing:
         staged.started_at = self._parts.clock.now()
-        try:
-            return await self._parts.reader.item_ids(entry.key)
-        except UpstreamRefused as error:
-            if not staged.pages or error.condition not in _REFUSALS_TO_LIST:
-                raise
-        # The service does not list ids: its count must do.
-        answer = await self._parts.reader.items(entry.key, page=PageRequest(max=0))
-        if answer.page is None or answer.page.count != len(staged.ids):
+        listing = await self._fetching.listing(entry, list(staged.ids), pages=staged.pages)
+        if listing is None:
             raise UpstreamAnswerInvalid("the number of items does not agree with the pages")
-        return list(staged.ids)
+        return listing
 
-    async def _order(self, entry: NodeEntry, staged: _Staged, listing: list[str]) -> list[str]:
+    async def _order(self, entry: NodeEntry, staged: _Staged, listing: Listing) -> list[str]:
         pages = list(staged.ids) if staged.pages else []
-        traits = await self._learning.orders(entry, listing=listing, pages=pages)
-        if len(listing) < 2:
-            return listing
-        if traits.disco_newest_first is not None:
-            return oldest_first(listing, traits.disco_newest_first)
+        traits = await self._learning.orders(entry, listing=listing.as_listed, pages=pages)
+        if len(listing.ids) < 2:
+            return listing.ids
+        if listing.is_listed and traits.disco_newest_first is not None:
+            return oldest_first(listing.ids, traits.disco_newest_first)
         if pages and traits.pages_newest_first is not None:
             return oldest_first(pages, traits.pages_newest_first)
         raise UpstreamAnswerInvalid("the order of the items could not be told")

@@ -70,20 +70,27 @@ class Verifying:
             return
         arrivals = entry.arrivals
         started_at = self._parts.clock.now()
-        listing = await self._parts.reader.item_ids(entry.key)
+        held = await self._parts.store.item_ids(entry.key)
+        known = await service_traits(self._parts.store, entry.key.service)
+        found = await self._fetching.listing(entry, held, pages=bool(known.pages))
+        if found is None:
+            entry.ask(Work.SYNCHRONISE, is_doubtful=True)
+            return
         self._nodes.ensure(entry.key.service, epoch)
         if entry.arrivals != arrivals:
             # Apply what came first; then compare again.
             return
-        traits = await self._learning.orders(entry, listing=listing)
+        traits = await self._learning.orders(entry, listing=found.as_listed)
         if entry.arrivals != arrivals:
             return
-        held = await self._parts.store.item_ids(entry.key)
-        listing = oldest_first(listing, traits.disco_newest_first)
-        if len(listing) > 1 and traits.disco_newest_first is None:
+        has_order = max(len(held), len(found.ids)) > 1
+        if found.is_listed and has_order and traits.disco_newest_first is None:
             entry.ask(Work.SYNCHRONISE, is_doubtful=True)
             return
-        await self._observe_republish(entry, listing)
+        newest_first = found.is_listed and traits.disco_newest_first
+        listing = oldest_first(found.ids, newest_first)
+        if not await self._observe_republish(entry, listing) and sorted(listing) == sorted(held):
+            await self._compare_rule(entry, held, listing)
         if listing != held:
             await self._repair(entry, held, listing, epoch)
         self._nodes.ensure(entry.key.service, epoch)
@@ -122,24 +129,28 @@ class Verifying:
             self._drifted(entry, "subscription")
         return state is SubscriptionState.SUBSCRIBED
 
-    async def _observe_republish(self, entry: NodeEntry, listing: list[str]) -> None:
+    async def _observe_republish(self, entry: NodeEntry, listing: list[str]) -> bool:
+        """Learn from an item that was published again; tell whether one was."""
         if entry.republished is None:
-            return
+            return False
         item_id, before = entry.republished
         entry.republished = None
         moved = did_republished_move(before, listing, item_id)
         if moved is not None:
             await self._learning.republish_seen(entry.key.service, moved=moved)
+        return True
+
+    async def _compare_rule(self, entry: NodeEntry, held: list[str], listing: list[str]) -> None:
+        """Unlearn the rule for republished items where it has led to a wrong order."""
+        traits = await service_traits(self._parts.store, entry.key.service)
+        if listing != held and traits.republish_moves is not None:
+            await self._learning.republish_seen(entry.key.service, moved=not traits.republish_moves)
 
     async def _repair(
         self, entry: NodeEntry, held: list[str], listing: list[str], epoch: tuple[int, int]
     ) -> None:
         missing = [item_id for item_id in listing if item_id not in set(held)]
-        if not missing and set(listing) == set(held):
-            await self._contradicted(entry)
-            self._drifted(entry, "order")
-        else:
-            self._drifted(entry, "items")
+        self._drifted(entry, "order" if sorted(listing) == sorted(held) else "items")
         await self._parts.store.discard_staged(entry.key)
         fetched = await self._fetching.by_id(entry, missing)
         if set(missing) - fetched:
@@ -148,11 +159,6 @@ class Verifying:
         entry.record = await self._parts.store.publish_staged(
             self._record(entry), listing, reuse_current=True
         )
-
-    async def _contradicted(self, entry: NodeEntry) -> None:
-        traits = await service_traits(self._parts.store, entry.key.service)
-        if traits.republish_moves is not None:
-            await self._learning.republish_seen(entry.key.service, moved=not traits.republish_moves)
 
     async def _save(self, entry: NodeEntry, record: NodeRecord) -> None:
         if record.state is NodeState.LIVE:

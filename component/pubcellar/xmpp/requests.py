@@ -4,10 +4,11 @@ Reads are handed to the use cases as values, writes are refused for now, and wha
 address itself is answered here. Anything else is `service-unavailable` (RFC 6120 section 8.4).
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from pubcellar.core.errors import NotAllowed, ServiceNotProxied, Unsupported
+from pubcellar.core.errors import NotAllowed, ServiceNotProxied, StoreUnavailable, Unsupported
 from pubcellar.core.namespaces import (
     NS_DISCO_INFO,
     NS_DISCO_ITEMS,
@@ -31,14 +32,16 @@ from pubcellar.xmpp.incoming import Incoming
 from pubcellar.xmpp.questions import question
 from pubcellar.xmpp.stanzas import name_of, namespace_of, serialised
 
+log = logging.getLogger(__name__)
+
 Handler = Callable[[Incoming], Awaitable[str]]
 
 
 class Retriever(Protocol):
     """What is needed of `pubcellar.proxy` to answer reads."""
 
-    async def retrieve(self, request: Request) -> Answer:
-        """Return the answer to a read; raises ProxyError."""
+    async def retrieve(self, request: Request, *, trust_cache: bool = True) -> Answer:
+        """Return the answer to a read, if need be not from the cache; raises ProxyError."""
         ...
 
 
@@ -92,18 +95,20 @@ class Requests:
         asked = question(request.payload)
         if service is None:
             return self._without_service(asked)
-        return render.payload(
-            await self._retriever.retrieve(
-                Request(
-                    requester=request.requester,
-                    service=service,
-                    asked=request.asked,
-                    question=asked,
-                    payload=serialised(request.payload),
-                    lang=request.lang,
-                )
-            )
+        read = Request(
+            requester=request.requester,
+            service=service,
+            asked=request.asked,
+            question=asked,
+            payload=serialised(request.payload),
+            lang=request.lang,
         )
+        answer = await self._retriever.retrieve(read)
+        try:
+            return render.payload(answer)
+        except StoreUnavailable as error:
+            log.error("%s: the service is asked instead service=%s", error, service)
+        return render.payload(await self._retriever.retrieve(read, trust_cache=False))
 
     def _without_service(self, asked: Question) -> str:
         match asked:

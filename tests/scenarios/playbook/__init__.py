@@ -1,8 +1,9 @@
 """A whole component in memory, its clock, and pubsub services to stand behind it."""
 
-from playbook.cellar import Cellar, Sent
+from playbook.cellar import Cellar
 from playbook.clock import TestClock
 from playbook.faulty_store import FaultyStore
+from playbook.sent import Sent
 from playbook.service import Service
 from playbook.stanzas import (
     DISCO_INFO,

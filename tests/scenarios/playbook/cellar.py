@@ -12,8 +12,14 @@ from typing import Any, Self
 from xml.sax.saxutils import quoteattr
 
 import pytest
+from twisted.internet.error import ConnectionLost
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+
 from playbook.clock import TestClock
+from playbook.configuration import settings
 from playbook.faulty_store import FaultyStore
+from playbook.sent import Sent
 from playbook.service import Service
 from playbook.stanzas import (
     COMPONENT,
@@ -24,11 +30,9 @@ from playbook.stanzas import (
     parsed,
     without_indentation,
 )
-from twisted.internet.testing import StringTransport
-
 from pubcellar import wiring
-from pubcellar.config import load_settings
 from pubcellar.core.counters import Happened
+from pubcellar.core.values import BareJID, NodeKey
 from pubcellar.storage import open_store, prepare_database
 
 JULIET = "juliet@capulet.lit/balcony"
@@ -37,79 +41,18 @@ CACHE = "cache.example.org"
 PATIENCE_SECONDS = 10.0
 QUIET_TURNS = 30
 
-COMPONENT_TABLE = """
-[component]
-jid = "cache.example.org"
-server = "tcp:127.0.0.1:5347"
-secret = "correct-horse-battery"
-"""
-UPSTREAM_TABLE = """
-[upstream]
-default = "pubsub.example.org"
-allow = ["pubsub.example.org", "other.example.org"]
-"""
-ANALYSERS = """
-[[analyser]]
-name = "notes"
-type = "note"
-node = "notes/"
-to_sync = true
-
-[[analyser]]
-name = "recipes"
-type = "recipe"
-namespace = "urn:example:recipe"
-to_sync = true
-
-[[analyser]]
-name = "drafts"
-type = "draft"
-node = "drafts/"
-"""
-
 
 class _Transport(StringTransport):
-    """Calls back with everything that is written, as it is written."""
+    """Calls `written` with everything that is written, as it is written, once that is set."""
 
-    def __init__(self, written: Callable[[bytes], None]) -> None:
-        super().__init__()
-        self._written = written
+    written: Callable[[bytes], None] | None = None
 
     def write(self, data: bytes) -> None:
-        self._written(data)
+        if self.written is not None:
+            self.written(data)
 
     def abortConnection(self) -> None:  # noqa: N802
         self.loseConnection()
-
-
-class Sent:
-    """A stanza that the component sent."""
-
-    def __init__(self, raw: bytes) -> None:
-        self.raw = raw
-        self.element = parsed(raw)
-        self.kind = self.element.get("type", "")
-        self.id = self.element.get("id", "")
-        self.sender = self.element.get("from", "")
-        self.recipient = self.element.get("to", "")
-
-    @property
-    def condition(self) -> str:
-        """The defined condition of a stanza error, after its type; empty for none."""
-        error = self.element.find(f"{{{COMPONENT}}}error")
-        if error is None:
-            return ""
-        names = [one.tag for one in error if one.tag.startswith(f"{{{STANZAS}}}")]
-        names = [name.rpartition("}")[2] for name in names if not name.endswith("}text")]
-        return f"{error.get('type')}/{names[0]}"
-
-    @property
-    def text(self) -> str:
-        """The text of a stanza error."""
-        return self.element.findtext(f".//{{{STANZAS}}}text") or ""
-
-    def __repr__(self) -> str:
-        return self.raw.decode()
 
 
 class Cellar:
@@ -117,7 +60,7 @@ class Cellar:
 
     Attributes:
         clock: its time.
-        store: its database.
+        store: its database, in `database_file`.
         component: what `pubcellar.wiring` joined.
     """
 
@@ -133,18 +76,13 @@ class Cellar:
         component: str = "",
     ) -> None:
         self.clock = TestClock()
-        self._database = f"sqlite:///{directory}/cache.db"
-        path = directory / "pubcellar.toml"
-        path.write_text(COMPONENT_TABLE + component + UPSTREAM_TABLE + upstream + ANALYSERS + more)
-        path.chmod(0o600)
-        self.settings = load_settings(path, {})
+        self.database_file = directory / "cache.db"
+        self.settings = settings(directory, more, upstream, component)
         monkeypatch.setattr(wiring, "SystemClock", lambda: self.clock)
         self._sent: deque[Sent] = deque()
-        self._arrived = asyncio.Condition()
         self._writes = 0
         self._services: dict[str, Service] = {}
         self._numbers = 0
-        self._transport: _Transport | None = None
         self._protocol: Any = None
         self._stop = asyncio.Event()
         self._serving: asyncio.Task[int] | None = None
@@ -153,8 +91,9 @@ class Cellar:
 
     async def start(self) -> Self:
         """Start the component, and connect it."""
-        await prepare_database(self._database)
-        self.store = FaultyStore(await open_store(self._database))
+        url = f"sqlite:///{self.database_file}"
+        await prepare_database(url)
+        self.store = FaultyStore(await open_store(url))
         self._stop = asyncio.Event()
         store: Any = self.store
         self.component = wiring.Component(self.settings, store, self.clock.reactor)
@@ -166,22 +105,20 @@ class Cellar:
     async def connect(self) -> None:
         """Play the server's part until the component is authenticated."""
         _, _, factory, *_ = self.clock.reactor.tcpClients.pop()
-        self._transport = _Transport(self._stream_written)
+        transport = _Transport()
         self._protocol = factory.buildProtocol(None)
-        self._protocol.makeConnection(self._transport)
+        self._protocol.makeConnection(transport)
         self._protocol.dataReceived(
             f"<stream:stream xmlns='{COMPONENT}' id='s1' from='{CACHE}' "
             "xmlns:stream='http://etherx.jabber.org/streams'>".encode()
         )
-        self._transport._written = self._stanza_written
+        # Stream header and handshake are not what scenarios are about.
+        transport.written = self._stanza_written
         self._protocol.dataReceived(b"<handshake/>")
         await self.settled()
 
     def disconnect(self) -> None:
         """Lose the stream."""
-        from twisted.internet.error import ConnectionLost
-        from twisted.python.failure import Failure
-
         protocol, self._protocol = self._protocol, None
         if protocol is not None:
             protocol.connectionLost(Failure(ConnectionLost()))
@@ -191,11 +128,15 @@ class Cellar:
         await self.until(lambda: bool(self.clock.reactor.tcpClients), advancing=5)
         await self.connect()
 
+    def begin_to_stop(self) -> None:
+        """Tell the component to stop, as SIGTERM does."""
+        self._stop.set()
+
     async def stop(self) -> None:
-        """End the component in good order."""
+        """End the component; what is in flight has nowhere to go."""
         if self._serving is None:
             return
-        self._stop.set()
+        self.begin_to_stop()
         self.disconnect()
         await self._serving
         await self.store.close()
@@ -206,9 +147,6 @@ class Cellar:
         await self.stop()
         self._sent.clear()
         await self.start()
-
-    def _stream_written(self, data: bytes) -> None:
-        """Stream header and handshake are not what scenarios are about."""
 
     def _stanza_written(self, data: bytes) -> None:
         if data.startswith(b"</"):
@@ -355,8 +293,6 @@ class Cellar:
 
     async def record(self, node: str, service: str = "pubsub.example.org") -> Any:
         """Return the record of a node."""
-        from pubcellar.core.values import BareJID, NodeKey
-
         return await self.store.node(NodeKey(BareJID(service), node))
 
     def counted(self, what: Happened) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from xml.sax.saxutils import quoteattr
 
 from lxml import etree
+
 from playbook.stanzas import (
     DISCO_INFO,
     DISCO_ITEMS,
@@ -76,9 +77,7 @@ class Service:
     def announce(self, node: str, item_id: str) -> str:
         """Publish, and notify without payload."""
         self.publish(node, item_id)
-        return self.event(
-            f"<items node={quoteattr(node)}><item id={quoteattr(item_id)}/></items>"
-        )
+        return self.event(f"<items node={quoteattr(node)}><item id={quoteattr(item_id)}/></items>")
 
     def retract(self, node: str, *ids: str) -> str:
         for one in ids:
