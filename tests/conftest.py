@@ -1,4 +1,4 @@
-"""What every test may use. Tests and fixtures run on one loop: asyncio's, under Twisted's reactor."""
+"""What every test may use. Tests and fixtures share one loop: asyncio's, under Twisted."""
 
 import asyncio
 import functools

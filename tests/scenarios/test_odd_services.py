@@ -99,7 +99,8 @@ async def test_a_bounded_number_of_nodes_is_fetched_at_once(start, service: Serv
     for node in ("notes/a", "notes/b", "notes/c"):
         service.has(node, IDS)
         cellar.asks(items(node))
-        cellar.receives(service.reply((await cellar.next()).element)[0])
+    for asked in [await cellar.next() for _ in range(3)]:
+        cellar.receives(service.reply(asked.element)[0])
     sent = [await cellar.next() for _ in range(4)]
     assert [one.kind for one in sent].count("result") == 3
     await cellar.idle()

@@ -112,6 +112,24 @@ class TestForgedEvents:
         assert service.asked == []
         assert await cellar.record("notes/b") is None
 
+    @pytest.mark.parametrize(
+        "forged",
+        [
+            message(**{"from": "mallory@evil.example"}),
+            message(to=r"juliet\40capulet.lit@cache.example.org"),
+            message(FORGED_ITEM.replace("notes/a", "notes/b")),
+        ],
+    )
+    async def test_they_are_counted_and_cost_the_database_nothing(
+        self, cellar: Cellar, service: Service, forged: str
+    ) -> None:
+        await cellar.holds(service, "notes/a", ["i1"])
+        cellar.store.is_broken = True
+        cellar.receives(forged)
+        await cellar.settled()
+        assert cellar.counted(Happened.EVENT_IGNORED) == 1
+        assert cellar.counted(Happened.STORE_UNAVAILABLE) == 0
+
     async def test_a_forged_deletion_forgets_nothing(
         self, cellar: Cellar, service: Service
     ) -> None:

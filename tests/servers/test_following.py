@@ -1,10 +1,12 @@
-"""A held node follows the service's events; every kind, against Prosody and the counting service."""
+"""A held node follows the service's events: each kind, at Prosody and the counting service."""
+
+from xml.etree.ElementTree import Element
 
 import pytest
-from harness import Client, CountingService, Kind, ProxyProcess, ThrowAwayProsody
+from harness import Client, CountingService, Items, Kind, ProxyProcess, ThrowAwayProsody
 from harness.comparing import answers
 from harness.following import answered_by, fill, post, until_cached, until_held
-from harness.stanzas import NS_DISCO_ITEMS, NS_PUBSUB, NS_PUBSUB_EVENT
+from harness.stanzas import NS_PUBSUB, NS_PUBSUB_EVENT, element
 from harness.waiting import wait_until
 
 pytestmark = pytest.mark.servers
@@ -246,20 +248,14 @@ class TestCountingService:
         await until_ids(reader, to, node, [*ids, "honest"])
 
 
-def element(xml: str):  # type: ignore[no-untyped-def]  # ElementTree's own type is private
-    from xml.etree import ElementTree
-
-    return ElementTree.fromstring(xml)
-
-
-def retract_event(node: str, item_id: str):  # type: ignore[no-untyped-def]  # as above
+def retract_event(node: str, item_id: str) -> Element:
     return element(
         f"<items xmlns='{NS_PUBSUB_EVENT}' node='{node}'><retract id='{item_id}'/></items>"
     )
 
 
-async def until_ids(reader: Client, to: str, node: str, ids: list[str]):  # type: ignore[no-untyped-def]
-    found = []
+async def until_ids(reader: Client, to: str, node: str, ids: list[str]) -> Items:
+    found: list[Items] = []
 
     async def are_there() -> bool:
         found.append(await reader.items(to, node))
