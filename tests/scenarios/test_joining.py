@@ -87,3 +87,15 @@ async def test_who_joined_somebody_that_is_refused_asks_again_in_their_own_name(
     assert again.sender == r"romeo\40montague.lit@cache.example.org/orchard"
     cellar.receives(service.reply(again.element)[0])
     assert (await cellar.next()).recipient == ROMEO
+
+
+async def test_a_time_out_is_everybody_s_who_joined(cellar: Cellar, service: Service) -> None:
+    """Nobody waits for a second one, and no flood of requests follows the first."""
+    await stale(cellar, service)
+    cellar.asks(items("notes/a"), sender=JULIET)
+    await cellar.next()
+    cellar.asks(items("notes/a"), sender=ROMEO)
+    await cellar.advance(11)
+    answers = [await cellar.next(), await cellar.next()]
+    assert {one.recipient for one in answers} == {JULIET, ROMEO}
+    assert "get" not in {one.kind for one in answers}

@@ -235,14 +235,21 @@ class TestRetry:
         monkeypatch.setattr("pubcellar.xmpp.connection.HANDSHAKE_SECONDS", 0)
         async with running() as it:
             it.begins()
-            await asyncio.wait_for(_eventually(lambda: len(it.clock.pauses) == 1), 20)
+            await until(lambda: len(it.clock.pauses) == 1)
             assert it.stream.aborted == 1
             assert "connection-timeout" in caplog.text
 
 
-async def _eventually(condition: Callable[[], bool]) -> None:
-    while not condition():
-        await asyncio.sleep(0.001)
+class TestStop:
+    async def test_being_cancelled_just_as_the_stream_opens_is_being_cancelled(self) -> None:
+        async with running() as it:
+            task = it.begins()
+            await until(lambda: bool(it.endpoint.streams))
+            it.stream.ready.set_result(None)
+            # Between these two, the task has been told of neither.
+            task.cancel()
+            await until(task.done)
+            assert task.cancelled()
 
 
 class TestClose:

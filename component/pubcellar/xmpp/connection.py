@@ -137,7 +137,9 @@ class Connection:
         stream: ComponentStream = await self._endpoint.connect(self._factory).asFuture(loop)
         self._stream = stream
         try:
-            await asyncio.wait_for(asyncio.shield(stream.ready), HANDSHAKE_SECONDS)
+            # Not `wait_for`: in Python 3.11 it loses a cancellation that comes with the result.
+            async with asyncio.timeout(HANDSHAKE_SECONDS):
+                await asyncio.shield(stream.ready)
         except TimeoutError:
             stream.abort()
             raise StreamError("connection-timeout", "no answer to the handshake") from None
@@ -150,6 +152,7 @@ class Connection:
             return
         stream.close()
         try:
-            await asyncio.wait_for(asyncio.shield(stream.ended), CLOSE_SECONDS)
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await asyncio.shield(stream.ended)
         except TimeoutError:
             stream.abort()
