@@ -32,7 +32,7 @@ def test_the_table_has_a_row_for_every_state_and_names_no_other() -> None:
 
 
 def test_every_state_can_be_reached_and_every_record_can_be_forgotten() -> None:
-    reached = {None}
+    reached: set[NodeState | None] = {None}
     while reached != (further := reached.union(*(TRANSITIONS[state] for state in reached))):
         reached = further
     assert reached == set(EVERYWHERE)

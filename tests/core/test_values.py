@@ -16,7 +16,7 @@ def test_every_value_is_immutable(module: object) -> None:
     ]
     assert classes
     for each in classes:
-        assert each.__dataclass_params__.frozen, each
+        assert vars(each)["__dataclass_params__"].frozen, each
         assert "__slots__" in vars(each), each
 
 

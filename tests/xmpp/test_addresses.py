@@ -40,6 +40,8 @@ class TestRequester:
             ("a@b/", "a@b", "a@b"),
             (r"juliet\40Capulet.lit@c", r"juliet\40capulet.lit@c", r"juliet\40capulet.lit@c"),
             (r"a\2Fb@c", r"a\2fb@c", r"a\2fb@c"),
+            ("a@b.", "a@b", "a@b"),
+            ("a@b.c./R", "a@b.c/R", "a@b.c"),
         ],
     )
     def test_an_address_is_normalised(self, address: str, full: str, bare: str) -> None:
@@ -62,8 +64,11 @@ class TestRequester:
             "a'@c",
             'a"@c',
             " ",
+            ".",
+            "a@.",
             "a..b",
             "a@b..c",
+            "a@b..",
             "..",
             "a@ b",
             "a\x00@b",
@@ -116,6 +121,7 @@ class TestService:
             r"\5cpubsub.example.org",
             r"\20pubsub.example.org",
             r"pubsub..other.org",
+            "pubsub.example.org.",
             "Pubsub.Example.Org",
             "\\40",
             "pubsub.example.org\\",

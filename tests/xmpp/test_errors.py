@@ -101,7 +101,7 @@ class TestErrorPayload:
     def test_type_condition_and_text_are_written(self, error: type[errors.ProxyError]) -> None:
         element = written(error("what is wrong"))
         row = STANZA_ERRORS[error]
-        assert element.attrib == {"type": row.type}
+        assert dict(element.attrib) == {"type": row.type}
         assert [child.tag for child in element] == [
             qualified(NS_STANZA_ERRORS, row.condition),
             qualified(NS_STANZA_ERRORS, "text"),
@@ -204,7 +204,7 @@ class TestTooLong:
         text = f"<text xmlns='{NS_STANZA_ERRORS}'>{'x' * LARGEST_ERROR}</text>"
         exception = refused(f"<error type='auth'>{condition('forbidden')}{text}</error>")
         element = written(exception)
-        assert element.attrib == {"type": "auth"}
+        assert dict(element.attrib) == {"type": "auth"}
         assert [child.tag for child in element] == [qualified(NS_STANZA_ERRORS, "forbidden")]
 
     def test_a_type_with_markup_breaks_out_of_nothing(self) -> None:

@@ -50,7 +50,7 @@ class TestItems:
         payload = sent(ItemsAnswer("n", held))
         assert payload.tag == qualified(NS_PUBSUB, "pubsub")
         (items,) = payload
-        assert items.attrib == {"node": "n"}
+        assert dict(items.attrib) == {"node": "n"}
         assert results.items_list(payload) == (
             (stored("b"), stored("a", "<e xmlns='urn:e'/>")),
             None,

@@ -12,7 +12,7 @@ from pubcellar.core.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from pubcellar.xmpp.stanzas import Element, parse_stanza
+from pubcellar.xmpp.stanzas import Element, name_of, parse_stanza
 from pubcellar.xmpp.tracker import Tracker
 
 ALIAS = r"juliet\40capulet.lit@cache.example.org/balcony"
@@ -93,9 +93,7 @@ class TestRequest:
         for number in (3, 0, 4, 1, 2):
             wire.tracker.received(ids[number], SERVICE, ALIAS, reply(f"r{number}"))
         answers = await asyncio.gather(*tasks)
-        assert [answer[0].tag.rpartition("}")[2] for answer in answers] == [
-            f"r{number}" for number in range(5)
-        ]
+        assert [name_of(answer[0]) for answer in answers] == [f"r{number}" for number in range(5)]
 
     async def test_ids_are_random_and_never_the_same(self) -> None:
         wire = Wire()

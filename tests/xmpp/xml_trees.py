@@ -88,7 +88,7 @@ def elements(draw: st.DrawFn, in_scope: frozenset[str] = frozenset(), depth: int
 def canonical(xml: str | Element) -> bytes:
     """Return exclusive canonical XML: what two texts that say the same have in common."""
     element = parse_element(xml) if isinstance(xml, str) else xml
-    return etree.tostring(element, method="c14n", exclusive=True, with_tail=False)
+    return etree.tostring(element, method="c14n", exclusive=True)
 
 
 def scopes(xml: str | Element) -> list[dict[str | None, str]]:
