@@ -159,6 +159,14 @@ class TestCutting:
         reader.feed(b">")
         assert sink.stanzas == ["<a><b/></a>", "<c/>"]
 
+    def test_a_footer_that_is_not_whole_yet_is_no_end_tag_of_an_empty_stanza(self) -> None:
+        sink = Sink()
+        reader = StanzaReader(sink, StanzaCaps())
+        reader.feed(f"{HEADER}<stream:s/></stream:s".encode())
+        assert sink.stanzas == ["<stream:s/>"]
+        reader.feed(b"tream>")
+        assert sink.footers == 1
+
     def test_name_and_attributes_are_handed_on_as_written(self) -> None:
         sink = read("<iq type='get' to='a&amp;b'><x y='z'/></iq><p:q xmlns:p='urn:p'/>")
         assert sink.opened_by == [

@@ -5,6 +5,7 @@ subscribed with; `Proxy.notified` has seen to that. What makes no sense means: v
 """
 
 import logging
+from dataclasses import replace
 
 from pubcellar.core.counters import Happened
 from pubcellar.core.events import (
@@ -60,11 +61,18 @@ class Changes:
             case Deleted():
                 await self._withdrawing.forget(entry)
             case Configured() | NotUnderstood():
+                await self._doubt_access(entry)
                 entry.ask(Work.VERIFY_INFO | Work.VERIFY_IDS, is_doubtful=True)
             case SubscriptionChanged(state):
                 if state is not SubscriptionState.SUBSCRIBED:
                     # What happened between its end and now went unnoticed.
                     entry.ask(Work.SYNCHRONISE, is_doubtful=True)
+
+    async def _doubt_access(self, entry: NodeEntry) -> None:
+        """Who may read the node is not known any more, not even for an outage to come."""
+        assert entry.record is not None
+        entry.record = replace(entry.record, access_model=None)
+        await self._parts.store.save_node(entry.record)
 
     async def _published(self, entry: NodeEntry, item: Item) -> None:
         if not item.has_payload:

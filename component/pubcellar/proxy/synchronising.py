@@ -222,7 +222,8 @@ class Synchronising:
             state=moved(record.state, NodeState.LIVE),
             state_changed_at=now,
             reason="",
-            access_model=info.access_model,
+            # A configuration event that came meanwhile leaves open who may read the node.
+            access_model=None if Work.VERIFY_INFO in entry.work else info.access_model,
             info=info.payload,
             subscription=subscription,
             failures=0,

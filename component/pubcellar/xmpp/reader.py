@@ -155,8 +155,8 @@ class StanzaReader:
         end_tag = b"</" + name.encode()
         if position < 0 or not self._buffer.startswith(end_tag, position):
             return reported
-        stop = self._buffer.index(b">", position)
-        if self._buffer[position:stop].rstrip() != end_tag:
+        stop = self._buffer.find(b">", position)
+        if stop < 0 or self._buffer[position:stop].rstrip() != end_tag:
             return reported
         return self._buffer_offset + stop + 1
 
