@@ -74,6 +74,16 @@ class TestServiceAway:
         answer = await cellar.next()
         assert (answer.id, item_ids(answer.element)) == (id_, IDS)
 
+    async def test_a_node_whose_configuration_changed_is_not(
+        self, cellar: Cellar, service: Service
+    ) -> None:
+        """Promise 2: it may have been closed, and nobody is there to be asked."""
+        await cellar.holds(service, "notes/a", IDS)
+        service.refusal = ("wait", "remote-server-timeout")
+        cellar.receives(service.event("<configuration node='notes/a'/>"))
+        answer = await cellar.answer(items("notes/a"))
+        assert answer.condition == "wait/remote-server-timeout"
+
     async def test_beyond_max_stale_it_is_refused(self, start, service: Service) -> None:
         cellar = await start("[cache]\nmax_stale = '1h'\n")
         await cellar.holds(service, "notes/a", IDS)

@@ -54,7 +54,7 @@ async def stale(cellar: Cellar, service: Service) -> None:
     """Let an open node be in doubt, with a service that is slow to say more."""
     await cellar.holds(service, "notes/a", ["i1", "i2"])
     cellar.stands_aside(service)
-    cellar.receives(service.event("<configuration node='notes/a'/>"))
+    cellar.receives(service.event("<items node='notes/a'><retract id='unheard-of'/></items>"))
     assert (await cellar.next()).sender == "cache.example.org"
 
 
