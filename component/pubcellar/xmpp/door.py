@@ -112,7 +112,15 @@ class StanzaDoor:
         self._use_cases.stream_closed()
 
     def stanza_received(self, stanza: Element) -> None:
-        """Tell what the stanza is, and hand it on."""
+        """Tell what the stanza is, and hand it on; whatever it is, the stream goes on."""
+        try:
+            self._sort(stanza)
+        except Exception as error:
+            log.exception("a stanza could not be taken from=%r", stanza.get("from"))
+            if name_of(stanza) == "iq" and stanza.get("type") in ("get", "set"):
+                self._answer(dict(stanza.attrib), error_payload(error), is_error=True)
+
+    def _sort(self, stanza: Element) -> None:
         try:
             sender = requester(stanza.get("from", ""))
             recipient = requester(stanza.get("to", ""))
@@ -142,7 +150,7 @@ class StanzaDoor:
         """Answer a request that cannot be read, and fail the request whose reply cannot be."""
         self._counters.count(Happened.STANZA_TOO_LARGE if is_too_large else Happened.STANZA_DROPPED)
         log.warning(
-            "a received %s from %s was %s",
+            "a received %r from %r was %s",
             name,
             attributes.get("from"),
             "over the caps of [component] max_received_*" if is_too_large else "malformed",
@@ -151,6 +159,8 @@ class StanzaDoor:
             sender = requester(attributes.get("from", ""))
             recipient = requester(attributes.get("to", ""))
         except ValueError:
+            return
+        if not self._addresses.is_ours(recipient.bare):
             return
         error: ProxyError
         match name, attributes.get("type"):
@@ -206,7 +216,7 @@ class StanzaDoor:
             self._counters.count(Happened.REFUSED)
             payload = error_payload(error)
         except Exception as error:
-            log.exception("a request could not be answered id=%s", stanza.get("id"))
+            log.exception("a request could not be answered id=%r", stanza.get("id"))
             payload = error_payload(error)
         self._answer(dict(stanza.attrib), payload, is_error=is_error)
 
