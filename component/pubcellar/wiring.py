@@ -71,7 +71,10 @@ class Component:
         self.counters = Counters()
         addresses = Addresses(own_jid, default, settings.upstream.allow)
         timer: Timer = reactor
-        tracker = Tracker(timer, settings.upstream.timeout.total_seconds(), self.counters)
+        max_stanza_bytes = settings.cache.max_stanza_bytes
+        tracker = Tracker(
+            timer, settings.upstream.timeout.total_seconds(), self.counters, max_stanza_bytes
+        )
         reader = ComponentReader(tracker, own_jid)
         self.proxy = Proxy(
             Parts(
@@ -86,6 +89,7 @@ class Component:
                 counters=self.counters,
                 policy=_policy(settings),
                 limits=_limits(settings),
+                is_allowed=addresses.is_allowed,
             )
         )
         self.door = StanzaDoor(
@@ -95,6 +99,7 @@ class Component:
             self.proxy,
             self.counters,
             settings.upstream.max_requests,
+            max_stanza_bytes,
         )
         caps = StanzaCaps(
             settings.component.max_received_bytes,

@@ -58,13 +58,16 @@ class Learning:
         entry: NodeEntry,
         *,
         listing: Sequence[str],
+        arrivals: int,
         pages: Sequence[str] = (),
     ) -> ServiceTraits:
         """Learn the orders of the service from one of its nodes, as far as they are not known.
 
         Args:
-            entry: the node; if a notification comes meanwhile, nothing is learnt.
+            entry: the node.
             listing: ids as disco#items lists them, perhaps none.
+            arrivals: how many changes of the node had come when the listing was asked for; if one
+                has come since, nothing is learnt.
             pages: ids in the order of XEP-0059 paging, where the service pages.
         """
         service = entry.key.service
@@ -72,14 +75,13 @@ class Learning:
         ids = listing or pages
         if len(ids) < 2 or _is_known(traits, listing, pages):
             return traits
-        arrivals = entry.arrivals
-        newest = await self._newest(entry.key, 1)
+        newest = await self.newest(entry.key, 1)
         if not newest:
             return traits
         seen: dict[str, bool | None] = {
             "disco_newest_first": is_newest_first(newest[0], listing),
             "pages_newest_first": is_newest_first(newest[0], pages),
-            "max_items_newest_first": is_newest_first(newest[0], await self._newest(entry.key, 2)),
+            "max_items_newest_first": is_newest_first(newest[0], await self.newest(entry.key, 2)),
             "items_newest_first": is_newest_first(newest[0], await self._plain(entry, ids)),
             "ids_as_requested": await self._by_id(entry.key, ids),
         }
@@ -87,7 +89,8 @@ class Learning:
             return traits
         return await self.save(service, **seen)
 
-    async def _newest(self, key: NodeKey, number: int) -> list[str]:
+    async def newest(self, key: NodeKey, number: int) -> list[str]:
+        """Return the ids of the newest items, in the order in which the service gives them."""
         found = await self._parts.reader.items(key, max_items=number)
         return [item.item_id for item in found.items][:number]
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from pubcellar.core.errors import StorageError
 from pubcellar.core.ports import Clock
-from pubcellar.core.values import BareJID
+from pubcellar.core.values import BareJID, NodeKey
 from pubcellar.proxy.health import Health
 from pubcellar.proxy.nodes import Nodes, Work
 from pubcellar.proxy.parts import Parts
@@ -107,7 +107,12 @@ class Mending:
         held_back = self._health.held_back(now)
         due = await self._parts.store.nodes_to_mend(now, room, held_back)
         for key in due:
-            self._workers.wake(key)
+            if self._parts.is_allowed(key.service):
+                self._workers.wake(key)
+            else:
+                # Not even to end our subscription may anything be sent there.
+                await self._parts.store.forget_node(key)
+                log.info("forgotten, not in [upstream] allow service=%s node=%r", *_named(key))
         verified_before = now - self._parts.policy.verify_every * VERIFY_AHEAD
         stale = await self._parts.store.nodes_to_verify(
             verified_before, now - READ_LATELY, room - len(due)
@@ -115,3 +120,7 @@ class Mending:
         for key in stale:
             self._nodes.entry(key).ask(Work.VERIFY_IDS, is_doubtful=False)
             self._workers.wake(key)
+
+
+def _named(key: NodeKey) -> tuple[str, str]:
+    return key.service, key.node

@@ -8,6 +8,7 @@ import asyncio
 from collections import OrderedDict, deque
 from datetime import datetime
 from enum import Flag, auto
+from itertools import islice
 
 from pubcellar.core.events import Change
 from pubcellar.core.ports import Store
@@ -16,6 +17,7 @@ from pubcellar.core.values import BareJID, NodeKey
 
 MOST_ENTRIES = 20_000
 MOST_CHANGES = 10_000
+MOST_LOOKED_AT = 100
 
 
 class Work(Flag):
@@ -45,6 +47,7 @@ class NodeEntry:
         is_loaded: whether `record` is what the database has.
         inbox: changes that came as notifications and are not in the database yet, oldest first.
         arrivals: how many changes ever came.
+        overflows: how often the inbox was too small, and its changes were lost.
         work: what is to be done.
         is_doubtful: whether, until that is done, the database may be wrong.
         worker: the one task that may write; None when there is nothing to do.
@@ -53,6 +56,8 @@ class NodeEntry:
         plain_ids: ids in a plain items answer seen lately, in its order; they teach the order.
         not_before: when failed work may be tried again.
         outage: the exception that ended the last work, if the service could not be reached.
+        loading: held while the record is read.
+        step_done: set whenever the worker has done something, or ended.
     """
 
     def __init__(self, key: NodeKey) -> None:
@@ -61,6 +66,7 @@ class NodeEntry:
         self.is_loaded = False
         self.inbox: deque[Change] = deque()
         self.arrivals = 0
+        self.overflows = 0
         self.work = Work.NOTHING
         self.is_doubtful = False
         self.worker: asyncio.Task[None] | None = None
@@ -69,6 +75,7 @@ class NodeEntry:
         self.not_before: datetime | None = None
         self.outage: Exception | None = None
         self.loading = asyncio.Lock()
+        self.step_done = asyncio.Event()
 
     @property
     def is_in_doubt(self) -> bool:
@@ -100,6 +107,7 @@ class Nodes:
         self._entries: OrderedDict[NodeKey, NodeEntry] = OrderedDict()
         self._followed: set[NodeKey] = set()
         self._epoch = 0
+        self._turn = 0
         self._service_epochs: dict[BareJID, int] = {}
         self._is_trusted = False
         self._doubted: set[BareJID] = set()
@@ -116,16 +124,29 @@ class Nodes:
 
     async def loaded(self, key: NodeKey) -> NodeEntry:
         """Return the entry of a node with its record; raises StoreUnavailable."""
-        entry = self.entry(key)
-        if not entry.is_loaded:
+        while True:
+            entry = self.entry(key)
+            if entry.is_loaded:
+                return entry
             async with entry.loading:
-                if not entry.is_loaded:
-                    entry.record = await self._store.node(key)
+                turn = self._turn
+                record = entry.record if entry.is_loaded else await self._store.node(key)
+                # What was read before the database heard of a loss must not outlive it.
+                if turn == self._turn and self._entries.get(key) is entry:
+                    entry.record = record
                     entry.is_loaded = True
-        return entry
+
+    def release(self, key: NodeKey) -> None:
+        """Let go of the entry of a node that nothing is known about, nor to be done."""
+        entry = self._entries.get(key)
+        if entry is not None and entry.is_idle and entry.is_loaded and entry.record is None:
+            del self._entries[key]
 
     def _let_go(self) -> None:
-        for key in list(self._entries)[: len(self._entries) - MOST_ENTRIES]:
+        """Make room for one entry more: drop those that nothing is to be done about."""
+        if len(self._entries) <= MOST_ENTRIES:
+            return
+        for key in list(islice(self._entries, MOST_LOOKED_AT)):
             if self._entries[key].is_idle:
                 del self._entries[key]
 
@@ -171,6 +192,10 @@ class Nodes:
         """
         return self._is_trusted and service not in self._doubted
 
+    def is_current(self, key: NodeKey) -> bool:
+        """Tell whether changes of the node would reach us, so that its record may be believed."""
+        return self.is_trusted(key.service) and self.is_followed(key)
+
     def distrust(self, service: BareJID | None = None) -> None:
         """Notifications may have been lost, of one service or of all: forget what we knew.
 
@@ -196,6 +221,7 @@ class Nodes:
             self._doubted.discard(service)
 
     def _forget_entries(self, service: BareJID | None) -> None:
+        self._turn += 1
         for key, entry in list(self._entries.items()):
             if service not in (None, key.service):
                 continue

@@ -1,5 +1,6 @@
 """What every use case is given: the ports, the clocks and the limits."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -53,3 +54,4 @@ class Parts:
     counters: Counters
     policy: FreshnessPolicy
     limits: Limits
+    is_allowed: Callable[[BareJID], bool]

@@ -129,10 +129,15 @@ class Proxy:
         entry.inbox.extend(event.changes)
         if len(entry.inbox) > MOST_CHANGES:
             entry.inbox.clear()
+            entry.overflows += 1
             entry.ask(Work.SYNCHRONISE, is_doubtful=True)
         if any(isinstance(change, Deleted) for change in event.changes):
             self._services.forget_lists(event.key.service)
         self._workers.wake(event.key)
+
+    def follows(self, service: BareJID) -> bool:
+        """Tell whether notifications of the service are of interest."""
+        return self._nodes.follows(service)
 
     def service_in_doubt(self, service: BareJID) -> None:
         """Something that came from this address was lost: what is held of it is in doubt."""

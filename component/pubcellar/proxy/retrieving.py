@@ -7,6 +7,7 @@ from pubcellar.core.access import is_shared
 from pubcellar.core.counters import Happened
 from pubcellar.core.errors import (
     StoreUnavailable,
+    UpstreamRefused,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
@@ -32,7 +33,8 @@ log = logging.getLogger(__name__)
 
 SETTLE_SECONDS = 1.0
 """How long a read waits for notifications that are just being written."""
-VERIFY_SECONDS = 60.0
+VERIFY_SECONDS = 2.0
+"""How long a read waits for the access model; a service slower than that is asked at once."""
 
 
 class Retrieving:
@@ -101,7 +103,7 @@ class Retrieving:
         if entry.inbox and not entry.is_doubtful:
             await self._workers.settled(entry, SETTLE_SECONDS)
             entry = await self._nodes.loaded(key)
-        in_doubt = entry.is_in_doubt or not self._nodes.is_trusted(key.service)
+        in_doubt = entry.is_in_doubt or not self._nodes.is_current(key)
         now = self._parts.clock.now()
         if entry.record is not None:
             self.reads[key] = now
@@ -111,8 +113,8 @@ class Retrieving:
         """Let the worker ask for the access model, and decide again; tell of an outage it met."""
         entry = self._nodes.entry(key)
         entry.ask(Work.VERIFY_INFO, is_doubtful=False)
-        entry = self._workers.wake(key)
-        await self._workers.settled(entry, VERIFY_SECONDS)
+        self._workers.wake(key)
+        await self._workers.done(entry, Work.VERIFY_INFO, VERIFY_SECONDS)
         decision = await self._decide(key)
         is_unverified = isinstance(decision, VerifyAccess)
         return Forward(FollowUp.WORK) if is_unverified else decision, entry.outage
@@ -135,23 +137,37 @@ class Retrieving:
         entry = self._nodes.entry(key)
         if decision.follow_up is FollowUp.WORK:
             self._set_to_work(entry)
-        is_open = entry.record is not None and is_shared(entry.record.access_model)
+        is_open = self._is_known_to_be_open(entry)
         try:
             if decision.may_answer_stale and outage is not None:
                 # It was away a moment ago: the requester need not wait for that a second time.
                 raise outage
             answered = await self._forwarding.forward(request, is_shared=is_open)
+        except UpstreamRefused:
+            self._nodes.release(key)
+            raise
         except (UpstreamUnreachable, UpstreamTimeout):
+            self._nodes.release(key)
             answer = await self._stale(request, question, key, decision)
             if answer is None:
                 raise
             return answer
         self._answered(request, key, Happened.FORWARDED)
+        self._nodes.release(key)
         if isinstance(question, ItemsQuestion):
             if decision.follow_up is FollowUp.ANALYSE:
                 self._analysing.begin(key, question, answered)
             await self._observe(key, question, answered)
         return await self._shaped(request, key, answered)
+
+    def _is_known_to_be_open(self, entry: NodeEntry) -> bool:
+        """Tell whether, within the bound of promise 2, one answer serves everybody."""
+        record = entry.record
+        if record is None or not is_shared(record.access_model) or record.info_verified_at is None:
+            return False
+        age = self._parts.clock.now() - record.info_verified_at
+        is_doubted = Work.VERIFY_INFO in entry.work and entry.is_doubtful
+        return not is_doubted and age <= self._parts.policy.access_verify_every
 
     def _set_to_work(self, entry: NodeEntry) -> None:
         record = entry.record

@@ -30,6 +30,7 @@ from pubcellar.proxy.parts import Parts
 log = logging.getLogger(__name__)
 
 MOST_LISTS = 256
+MOST_LIST_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +131,11 @@ class Services:
         was_paged_for = question.page is not None
         self._lists[key] = _KeptList(answered, was_paged_for, self._parts.clock.now())
         self._lists.move_to_end(key)
-        while len(self._lists) > MOST_LISTS:
+        while len(self._lists) > MOST_LISTS or self._size_bytes() > MOST_LIST_BYTES:
             self._lists.popitem(last=False)
+
+    def _size_bytes(self) -> int:
+        return sum(kept.answered.size_bytes for kept in self._lists.values())
 
     async def _shaped(self, request: Request, answered: ForwardedAnswer) -> Answer:
         return await self._forwarding.shaped(request, answered, service_pages=None)

@@ -2,8 +2,9 @@
 
 Readers see the old generation, or are forwarded, until the new one is complete: the ids of a last
 listing agree with what is staged, and no notification that came meanwhile is unaccounted for. What
-came is in the node's inbox, and replayed over what was fetched: notifications come in order, and so
-the last word on an item is the truth.
+came is in the node's inbox: what came before a listing is replayed over what was fetched, what came
+after it is applied once the node is LIVE. Notifications come in order, and so the last word on an
+item is the truth.
 """
 
 import logging
@@ -45,6 +46,7 @@ class _Staged:
     ids: dict[str, None]
     pages: bool
     epoch: tuple[int, int]
+    overflows: int
     started_at: datetime
 
 
@@ -87,11 +89,11 @@ class Synchronising:
         self._nodes.follow(key)
         subscription = await self._subscribe(entry)
         await self._parts.store.discard_staged(key)
-        staged = _Staged({}, pages, epoch, self._parts.clock.now())
+        staged = _Staged({}, pages, epoch, entry.overflows, self._parts.clock.now())
         if pages:
             staged.ids = dict.fromkeys(await self._fetching.by_page(entry))
         order = await self._settle(entry, staged)
-        self._nodes.ensure(key.service, epoch)
+        self._ensure_nothing_lost(entry, staged)
         await self._publish(entry, order, info, info_at, subscription, staged)
 
     async def _begin(self, entry: NodeEntry) -> None:
@@ -135,11 +137,17 @@ class Synchronising:
     async def _settle(self, entry: NodeEntry, staged: _Staged) -> list[str]:
         """Fetch until a listing and what is staged agree; return all ids, oldest first."""
         for _ in range(MOST_LISTINGS):
-            listing = await self._listing(entry, staged)
             await self._replay(entry, staged)
+            arrivals = entry.arrivals
+            listing = await self._listing(entry, staged)
+            self._ensure_nothing_lost(entry, staged)
             listed = set(listing.ids)
             if listed == staged.ids.keys():
-                return await self._order(entry, staged, listing)
+                order = await self._order(entry, staged, listing, arrivals)
+                if order is not None:
+                    # What came since is still in the inbox, and is applied once the node is LIVE.
+                    return order
+                continue
             self._fetching.ensure_fits(len(listed))
             gone = [item_id for item_id in staged.ids if item_id not in listed]
             await self._drop(entry, staged, gone)
@@ -155,21 +163,34 @@ class Synchronising:
             raise UpstreamAnswerInvalid("the number of items does not agree with the pages")
         return listing
 
-    async def _order(self, entry: NodeEntry, staged: _Staged, listing: Listing) -> list[str]:
+    async def _order(
+        self, entry: NodeEntry, staged: _Staged, listing: Listing, arrivals: int
+    ) -> list[str] | None:
+        """Return all ids, oldest first; None where that could not be told this time.
+
+        `arrivals` is how many changes had come when the listing was asked for.
+        """
         pages = list(staged.ids) if staged.pages else []
-        traits = await self._learning.orders(entry, listing=listing.as_listed, pages=pages)
+        traits = await self._learning.orders(
+            entry, listing=listing.as_listed, pages=pages, arrivals=arrivals
+        )
         if len(listing.ids) < 2:
             return listing.ids
         if listing.is_listed and traits.disco_newest_first is not None:
             return oldest_first(listing.ids, traits.disco_newest_first)
-        if pages and traits.pages_newest_first is not None:
+        if pages and traits.pages_newest_first is not None and entry.arrivals == arrivals:
             return oldest_first(pages, traits.pages_newest_first)
-        raise UpstreamAnswerInvalid("the order of the items could not be told")
+        return None
+
+    def _ensure_nothing_lost(self, entry: NodeEntry, staged: _Staged) -> None:
+        self._nodes.ensure(entry.key.service, staged.epoch)
+        if entry.overflows != staged.overflows:
+            raise Interrupted
 
     # Replaying what came meanwhile
 
     async def _replay(self, entry: NodeEntry, staged: _Staged) -> None:
-        self._nodes.ensure(entry.key.service, staged.epoch)
+        self._ensure_nothing_lost(entry, staged)
         while entry.inbox:
             await self._replay_one(entry, staged, entry.inbox.popleft())
 
@@ -232,9 +253,8 @@ class Synchronising:
             items_verified_at=staged.started_at,
         )
         entry.record = await self._parts.store.publish_staged(complete, order)
+        self._ensure_nothing_lost(entry, staged)
         entry.done(Work.SYNCHRONISE | Work.VERIFY_IDS | Work.VERIFY_OLDEST)
-        if self._nodes.epoch(entry.key.service) != staged.epoch:
-            raise Interrupted
         self._parts.counters.count(Happened.SYNCHRONISED)
         log.info(
             "synchronised service=%s node=%r items=%d bytes=%d",

@@ -12,9 +12,9 @@ from pubcellar.core.counters import Happened
 from pubcellar.core.errors import UpstreamAnswerInvalid, UpstreamRefused
 from pubcellar.core.records import NodeRecord
 from pubcellar.core.states import NodeState
-from pubcellar.core.traits import did_republished_move
+from pubcellar.core.traits import ServiceTraits, did_republished_move
 from pubcellar.core.values import PageRequest, SubscriptionState
-from pubcellar.proxy.fetching import Fetching, oldest_first
+from pubcellar.proxy.fetching import Fetching, Listing, oldest_first
 from pubcellar.proxy.learning import Learning, service_traits
 from pubcellar.proxy.nodes import NodeEntry, Nodes, Work
 from pubcellar.proxy.parts import Parts
@@ -65,30 +65,27 @@ class Verifying:
         comparison of ids.
         """
         epoch = self._nodes.epoch(entry.key.service)
+        arrivals = entry.arrivals
+        newest = await self._learning.newest(entry.key, 1)
         if not await self._is_subscription_alive(entry):
             entry.ask(Work.SYNCHRONISE, is_doubtful=True)
             return
-        arrivals = entry.arrivals
         started_at = self._parts.clock.now()
         held = await self._parts.store.item_ids(entry.key)
-        known = await service_traits(self._parts.store, entry.key.service)
-        found = await self._fetching.listing(entry, held, pages=bool(known.pages))
+        pages = (await service_traits(self._parts.store, entry.key.service)).pages
+        found = await self._fetching.listing(entry, held, pages=bool(pages))
         if found is None:
             entry.ask(Work.SYNCHRONISE, is_doubtful=True)
             return
+        traits = await self._learning.orders(entry, listing=found.as_listed, arrivals=arrivals)
         self._nodes.ensure(entry.key.service, epoch)
         if entry.arrivals != arrivals:
             # Apply what came first; then compare again.
             return
-        traits = await self._learning.orders(entry, listing=found.as_listed)
-        if entry.arrivals != arrivals:
-            return
-        has_order = max(len(held), len(found.ids)) > 1
-        if found.is_listed and has_order and traits.disco_newest_first is None:
+        listing = await self._oldest_first(entry, found, traits, newest)
+        if listing is None:
             entry.ask(Work.SYNCHRONISE, is_doubtful=True)
             return
-        newest_first = found.is_listed and traits.disco_newest_first
-        listing = oldest_first(found.ids, newest_first)
         if not await self._observe_republish(entry, listing) and sorted(listing) == sorted(held):
             await self._compare_rule(entry, held, listing)
         if listing != held:
@@ -96,6 +93,24 @@ class Verifying:
         self._nodes.ensure(entry.key.service, epoch)
         await self._save(entry, replace(self._record(entry), items_verified_at=started_at))
         entry.done(Work.VERIFY_IDS | Work.VERIFY_OLDEST)
+
+    async def _oldest_first(
+        self, entry: NodeEntry, found: Listing, traits: ServiceTraits, newest: list[str]
+    ) -> list[str] | None:
+        """Return the listed ids, oldest first; None where the service's order is not known.
+
+        A rule that makes the newest item the oldest was learnt wrongly, and is unlearnt.
+        """
+        if not found.is_listed or len(found.ids) < 2:
+            return found.ids
+        newest_first = traits.disco_newest_first
+        if newest_first is None:
+            return None
+        listing = oldest_first(found.ids, newest_first)
+        if newest and listing[0] == newest[0]:
+            await self._learning.save(entry.key.service, disco_newest_first=not newest_first)
+            return None
+        return listing
 
     async def verify_oldest(self, entry: NodeEntry) -> None:
         """Drop the oldest items for as long as the service does not have them any more."""

@@ -23,8 +23,9 @@ class Withdrawing:
         """The node is gone from the service, and its subscriptions with it: drop all of it."""
         self._nodes.unfollow(entry.key)
         self._clear(entry)
-        await self._parts.store.forget_node(entry.key)
+        # Readers must not find the record when the items are gone already.
         entry.record = None
+        await self._parts.store.forget_node(entry.key)
         log.info("forgotten service=%s node=%r", entry.key.service, entry.key.node)
 
     async def withdraw(self, entry: NodeEntry, reason: str) -> None:
@@ -35,8 +36,8 @@ class Withdrawing:
         self._nodes.unfollow(entry.key)
         self._clear(entry)
         was_subscribed = record.subscription is not SubscriptionState.NONE
-        await self._parts.store.forget_node(entry.key)
-        entry.record = replace(
+        # Readers must not find the record when the items are gone already.
+        entry.record = withdrawn = replace(
             record,
             state=moved(record.state, NodeState.NO_SYNC),
             state_changed_at=now,
@@ -52,7 +53,8 @@ class Withdrawing:
             items_verified_at=None,
             retry_at=now + self._parts.limits.reanalyse_after,
         )
-        await self._parts.store.save_node(entry.record)
+        await self._parts.store.forget_node(entry.key)
+        await self._parts.store.save_node(withdrawn)
         log.info("not held service=%s node=%r: %s", entry.key.service, entry.key.node, reason)
         if was_subscribed:
             await self._unsubscribe(entry.key)

@@ -86,6 +86,18 @@ class Workers:
         if entry.worker is not None:
             await asyncio.wait({entry.worker}, timeout=timeout_seconds)
 
+    async def done(self, entry: NodeEntry, work: Work, timeout_seconds: float) -> None:
+        """Return when that work is done or put off, or after the time-out."""
+        deadline = asyncio.get_running_loop().time() + timeout_seconds
+        while entry.work & work and entry.worker is not None:
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0:
+                return
+            entry.step_done.clear()
+            stepped = asyncio.ensure_future(entry.step_done.wait())
+            await asyncio.wait({stepped}, timeout=left)
+            stepped.cancel()
+
     async def stop(self) -> None:
         """Cancel all workers and wait for them."""
         tasks = list(self._tasks)
@@ -102,6 +114,7 @@ class Workers:
                 if step is None:
                     break
                 await step(entry)
+                entry.step_done.set()
                 self._reachable(entry.key.service)
         except Interrupted:
             log.debug("work was interrupted service=%s node=%r", *_where(entry))
@@ -118,6 +131,7 @@ class Workers:
             self._distrust(entry)
         finally:
             entry.worker = None
+            entry.step_done.set()
 
     def _next(self, entry: NodeEntry) -> Callable[[NodeEntry], Awaitable[None]] | None:
         """Return what is to be done first; None when there is nothing, or not yet."""
@@ -127,7 +141,8 @@ class Workers:
             entry.inbox.clear()
             entry.done(entry.work)
             return None
-        if not self._nodes.is_trusted(entry.key.service):
+        service = entry.key.service
+        if not self._nodes.is_trusted(service) or not self._parts.is_allowed(service):
             return None
         if entry.not_before is not None and now < entry.not_before:
             return None
@@ -135,12 +150,12 @@ class Workers:
             if record.retry_at is not None and now < record.retry_at:
                 return None
             return self._synchronise
-        if Work.SYNCHRONISE in entry.work:
+        if Work.SYNCHRONISE in entry.work or not self._nodes.is_followed(entry.key):
             return self._synchronise
-        if entry.inbox:
-            return self._changes.apply
         if Work.VERIFY_INFO in entry.work:
             return self._verifying.verify_info
+        if entry.inbox:
+            return self._changes.apply
         if Work.VERIFY_IDS in entry.work:
             return self._verifying.verify_ids
         if Work.VERIFY_OLDEST in entry.work:

@@ -5,10 +5,13 @@ whose local part is the other's bare JID under XEP-0106. docs/architecture.md, "
 """
 
 from collections.abc import Sequence
+from copy import copy
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from typing import Any
 
-from twisted.words.protocols.jabber.jid import InvalidFormat, parse, prep
+from twisted.words.protocols.jabber.jid import InvalidFormat, parse
+from twisted.words.protocols.jabber.xmpp_stringprep import nameprep, nodeprep, resourceprep
 
 from pubcellar.core.errors import ForwardingLoop, NotAllowed, ServiceNotProxied
 from pubcellar.core.escaping import escaped, unescaped
@@ -17,8 +20,18 @@ from pubcellar.core.values import BareJID, FullJID, Requester
 LOCAL_PART_BYTES = 1023  # RFC 7622 section 3.3.1
 DEEPEST_ALIAS = 8
 
+# As servers do for what is stored elsewhere (RFC 3454 section 7): a character that is younger than
+# stringprep is no reason to leave its user without an answer.
+# (Twisted's profiles bear no types.)
+_DOMAIN: Any = nameprep
+_LOCAL_PART: Any = copy(nodeprep)
+_LOCAL_PART.do_check_unassigneds = False
+_RESOURCE: Any = copy(resourceprep)
+_RESOURCE.do_check_unassigneds = False
+_RESOURCE.do_check_bidi = False
 
-@lru_cache(maxsize=16384)
+
+@lru_cache(maxsize=4096)
 def requester(address: str) -> Requester:
     """Return `address` normalised, with and without its resource.
 
@@ -26,7 +39,10 @@ def requester(address: str) -> Requester:
         ValueError: it is no JID (RFC 7622).
     """
     try:
-        local_part, domain, resource = prep(*parse(address))
+        local_part, domain, resource = parse(address)
+        local_part = _LOCAL_PART.prepare(local_part) if local_part else None
+        resource = _RESOURCE.prepare(resource) if resource else None
+        domain = _DOMAIN.prepare(domain)
     # IndexError: Twisted's nameprep meets an empty label, as in `a..b`.
     except (InvalidFormat, UnicodeError, IndexError) as error:
         raise ValueError("not a JID") from error
@@ -76,11 +92,12 @@ class Addresses:
             is_canonical = bare_jid(service) == service
         except ValueError:
             is_canonical = False
-        if not is_canonical or not self._is_allowed(BareJID(service)):
+        if not is_canonical or not self.is_allowed(BareJID(service)):
             raise ServiceNotProxied("no such service is proxied here")
         return BareJID(service)
 
-    def _is_allowed(self, service: BareJID) -> bool:
+    def is_allowed(self, service: BareJID) -> bool:
+        """Tell whether the service may be asked at all."""
         return not self.is_ours(service) and any(
             fnmatchcase(service, pattern) for pattern in self._allowed
         )
@@ -95,7 +112,11 @@ class Addresses:
         self.refuse_loop(of.bare)
         local_part = escaped(of.bare)
         alias = f"{local_part}@{self.component}"
-        if len(local_part.encode()) > LOCAL_PART_BYTES or requester(alias).full != alias:
+        try:
+            is_expressible = requester(alias).full == alias
+        except ValueError:
+            is_expressible = False
+        if len(local_part.encode()) > LOCAL_PART_BYTES or not is_expressible:
             raise NotAllowed("your address cannot be expressed as an alias of this proxy")
         return FullJID(alias + of.full.removeprefix(of.bare))
 

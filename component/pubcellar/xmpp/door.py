@@ -11,6 +11,7 @@ from typing import Protocol
 
 from pubcellar.core.counters import Counters, Happened
 from pubcellar.core.errors import (
+    AnswerTooLarge,
     BadRequest,
     ProxyError,
     StanzaTooLarge,
@@ -51,6 +52,10 @@ class UseCases(Protocol):
         """Take a notification that came to the component's own address."""
         ...
 
+    def follows(self, service: BareJID) -> bool:
+        """Tell whether notifications of the service are of interest."""
+        ...
+
     def service_in_doubt(self, service: BareJID) -> None:
         """Something of this service was lost: what is held of it is in doubt."""
         ...
@@ -74,6 +79,7 @@ class StanzaDoor:
         use_cases: get notifications, and are told of the stream.
         counters: what is dropped is counted there.
         max_requests: how many requests may be in flight; more are refused at once.
+        max_stanza_bytes: the largest stanza that is ever sent.
     """
 
     def __init__(
@@ -84,6 +90,7 @@ class StanzaDoor:
         use_cases: UseCases,
         counters: Counters,
         max_requests: int,
+        max_stanza_bytes: int,
     ) -> None:
         self._addresses = addresses
         self._tracker = tracker
@@ -91,6 +98,7 @@ class StanzaDoor:
         self._use_cases = use_cases
         self._counters = counters
         self._max_requests = max_requests
+        self._max_stanza_bytes = max_stanza_bytes
         self._send: Callable[[bytes], None] | None = None
         self._in_flight: set[asyncio.Task[None]] = set()
         self._is_stopping = False
@@ -125,7 +133,7 @@ class StanzaDoor:
             sender = requester(stanza.get("from", ""))
             recipient = requester(stanza.get("to", ""))
         except ValueError:
-            self._drop("an address is missing or no JID")
+            self._refuse_address(stanza)
             return
         if namespace_of(stanza) != NS_COMPONENT_ACCEPT or not self._addresses.is_ours(
             recipient.bare
@@ -143,6 +151,18 @@ class StanzaDoor:
                 pass
             case _:
                 self._drop("it is no stanza")
+
+    def _refuse_address(self, stanza: Element) -> None:
+        """Answer a request whose sender's address is no JID to us, if it is for us at all."""
+        self._drop("an address is missing or no JID")
+        try:
+            is_ours = self._addresses.is_ours(requester(stanza.get("to", "")).bare)
+        except ValueError:
+            return
+        is_request = name_of(stanza) == "iq" and stanza.get("type") in ("get", "set")
+        if is_ours and is_request and stanza.get("from"):
+            error = BadRequest("your address is not one this proxy can work with")
+            self._answer(dict(stanza.attrib), error_payload(error), is_error=True)
 
     def stanza_unreadable(
         self, name: str, attributes: Mapping[str, str], *, is_too_large: bool
@@ -237,15 +257,15 @@ class StanzaDoor:
     def _answer(self, attributes: Mapping[str, str], payload: str, *, is_error: bool) -> None:
         if self._send is None:
             return
-        self._send(
-            iq(
-                "error" if is_error else "result",
-                id_=attributes.get("id", ""),
-                sender=attributes.get("to", ""),
-                recipient=attributes.get("from", ""),
-                payload=payload,
-            )
-        )
+        stanza = _reply(attributes, payload, is_error=is_error)
+        if len(stanza) > self._max_stanza_bytes:
+            too_large = AnswerTooLarge("the answer is too large to pass on")
+            stanza = _reply(attributes, error_payload(too_large), is_error=True)
+        if len(stanza) > self._max_stanza_bytes:
+            # The id alone is: to repeat it would end the stream for everybody.
+            self._drop("its id is larger than a stanza may be")
+            return
+        self._send(stanza)
 
     # Messages
 
@@ -254,7 +274,8 @@ class StanzaDoor:
             return
         sender = requester(message.get("from", ""))
         recipient = requester(message.get("to", ""))
-        if sender.has_resource or str(recipient.full) != self._addresses.component:
+        is_for_us = str(recipient.full) == self._addresses.component
+        if sender.has_resource or not is_for_us or not self._use_cases.follows(sender.bare):
             self._counters.count(Happened.EVENT_IGNORED)
             return
         for event in events(message, sender.bare, recipient.bare):
@@ -263,3 +284,13 @@ class StanzaDoor:
     def _drop(self, why: str) -> None:
         self._counters.count(Happened.STANZA_DROPPED)
         log.debug("dropped a stanza: %s", why)
+
+
+def _reply(attributes: Mapping[str, str], payload: str, *, is_error: bool) -> bytes:
+    return iq(
+        "error" if is_error else "result",
+        id_=attributes.get("id", ""),
+        sender=attributes.get("to", ""),
+        recipient=attributes.get("from", ""),
+        payload=payload,
+    )

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pubcellar.core.counters import Counters, Happened
-from pubcellar.core.errors import ProxyError, UpstreamTimeout, UpstreamUnreachable
+from pubcellar.core.errors import (
+    ProxyError,
+    StanzaTooLarge,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
 from pubcellar.xmpp.stanzas import Element, iq
 
 log = logging.getLogger(__name__)
@@ -60,6 +65,7 @@ class Tracker:
         clock: measures the time-outs.
         timeout_seconds: how long a reply may take.
         counters: counts requests, time-outs and stray replies.
+        max_stanza_bytes: the largest stanza that is ever sent.
         new_id: makes stanza ids; at least 128 random bits.
     """
 
@@ -68,11 +74,13 @@ class Tracker:
         clock: Timer,
         timeout_seconds: float,
         counters: Counters,
+        max_stanza_bytes: int = 480 * 1024,
         new_id: Callable[[], str] = lambda: secrets.token_urlsafe(ID_BYTES),
     ) -> None:
         self._clock = clock
         self._timeout_seconds = timeout_seconds
         self._counters = counters
+        self._max_stanza_bytes = max_stanza_bytes
         self._new_id = new_id
         self._send: Callable[[bytes], None] | None = None
         self._pending: dict[_Key, _Pending] = {}
@@ -100,18 +108,20 @@ class Tracker:
             UpstreamTimeout: none came in time.
             UpstreamUnreachable: there is no stream, or it was lost before the reply came.
             UpstreamAnswerTooLarge: the reply was over the caps for received stanzas.
+            StanzaTooLarge: the request is larger than may be sent; nothing was.
         """
         if self._send is None:
             raise UpstreamUnreachable("there is no connection to our XMPP server")
         key = _Key(self._new_id(), to, sender)
+        stanza = iq(type_, id_=key.id, sender=sender, recipient=to, payload=payload, lang=lang)
+        if len(stanza) > self._max_stanza_bytes:
+            raise StanzaTooLarge("the request is too large to pass on")
         reply: asyncio.Future[Element] = asyncio.get_running_loop().create_future()
         expiry = self._clock.callLater(self._timeout_seconds, self._expire, key)
         self._pending[key] = _Pending(reply, expiry)
         self._counters.count(Happened.UPSTREAM_REQUEST)
         try:
-            self._send(
-                iq(type_, id_=key.id, sender=sender, recipient=to, payload=payload, lang=lang)
-            )
+            self._send(stanza)
             return await reply
         finally:
             self._forget(key)
