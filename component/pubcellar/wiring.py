@@ -123,17 +123,15 @@ class Component:
             asyncio.ensure_future(self.proxy.run()),
         ]
         done, _ = await asyncio.wait([stopping, *background], return_when=asyncio.FIRST_COMPLETED)
-        await self._stop()
+        await self.door.stop(GRACE_SECONDS)
+        # What could begin new work ends before the work does.
         for task in (stopping, *background):
             task.cancel()
         await asyncio.gather(stopping, *background, return_exceptions=True)
-        log.info("stopped %s", self.counters)
-        return EXIT_STOPPED if stopping in done else _exit_code(done)
-
-    async def _stop(self) -> None:
-        await self.door.stop(GRACE_SECONDS)
         await self.proxy.stop()
         await self.connection.close()
+        log.info("stopped %s", self.counters)
+        return EXIT_STOPPED if stopping in done else _exit_code(done)
 
 
 def _exit_code(done: set[asyncio.Future[Any]]) -> int:
@@ -182,7 +180,10 @@ def describe_plan(settings: Settings) -> list[str]:
     Raises:
         ConfigError: as `run` would.
     """
+    from twisted.internet import reactor  # noqa: TID251
+
     _jids(settings)
+    _endpoint(settings, reactor)
     analysers = build_analysers(settings, Counters())
     return [
         f"database: {asyncio.run(database_state(settings.database.url))}",
@@ -265,7 +266,7 @@ def _endpoint(settings: Settings, reactor: Any) -> Any:
         return clientFromString(  # type: ignore[no-untyped-call]
             reactor, settings.component.server
         )
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OSError) as error:
         problem = f"[component] server = {settings.component.server!r}: {error}"
         raise ConfigError(str(settings.source), (problem,)) from error
 

@@ -36,6 +36,9 @@ class Broken:
     def notified(self, event: Event) -> None:
         raise RuntimeError("the use cases broke")
 
+    def follows(self, service: BareJID) -> bool:
+        return True
+
     def service_in_doubt(self, service: BareJID) -> None:
         self.in_doubt.append(service)
 
@@ -57,7 +60,7 @@ def sent() -> list[bytes]:
 def door(broken: Broken, sent: list[bytes]) -> StanzaDoor:
     addresses = Addresses(OURS, None, ["pubsub.example.org"])
     # The parts are stand-ins on purpose: what counts is what the door does when they fail.
-    door = StanzaDoor(addresses, broken, broken, broken, Counters(), 10)  # type: ignore[arg-type]
+    door = StanzaDoor(addresses, broken, broken, broken, Counters(), 10, 64 * 1024)  # type: ignore[arg-type]
     door.stream_opened(sent.append)
     return door
 
@@ -113,10 +116,36 @@ def test_unreadable_message_puts_its_service_in_doubt(door: StanzaDoor, broken: 
     assert broken.in_doubt == ["pubsub.example.org"]
 
 
+async def test_no_answer_is_larger_than_a_stanza_may_be(
+    door: StanzaDoor, sent: list[bytes]
+) -> None:
+    """One that is would end the stream for everybody; an id grows when it is written."""
+    for size in (5_000, 60_000):
+        id_ = "&gt;" * size
+        request = f"<iq type='get' id='{id_}' from='a@b.c/d' to='cache.example.org'>{PING}</iq>"
+        door.stanza_received(stanza(request))
+    await door.stop(5)
+
+    assert len(sent) == 1
+    assert len(sent[0]) < 64 * 1024
+
+
+@pytest.mark.parametrize("kind", ["get", "set"])
+def test_request_from_an_address_that_is_no_jid_is_answered(
+    door: StanzaDoor, sent: list[bytes], kind: str
+) -> None:
+    door.stanza_received(
+        stanza(f"<iq type='{kind}' id='1' from='@' to='cache.example.org'>{PING}</iq>")
+    )
+
+    assert b"bad-request" in sent[0]
+    assert b'to="@"' in sent[0]
+
+
 def test_counters_know_what_was_dropped(broken: Broken) -> None:
     counters = Counters()
     addresses = Addresses(OURS, None, ["pubsub.example.org"])
-    door = StanzaDoor(addresses, broken, broken, broken, counters, 10)  # type: ignore[arg-type]
+    door = StanzaDoor(addresses, broken, broken, broken, counters, 10, 64 * 1024)  # type: ignore[arg-type]
     for xml in (
         "<iq type='get' id='1' from='a@b.c/d' to='other.example.org'/>",
         "<iq type='get' id='1' from='@' to='cache.example.org'/>",

@@ -3,9 +3,10 @@
 A payload is opaque XML text here and everywhere below `pubcellar.xmpp`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
+from xml.etree.ElementTree import canonicalize
 
 BareJID = NewType("BareJID", str)
 """A bare JID, or a domain, normalised; made by `pubcellar.xmpp.addresses` alone."""
@@ -48,22 +49,27 @@ class Item:
             declared on it, equal under exclusive canonicalisation to what the service sent.
         publisher: the `publisher` attribute (XEP-0060 section 12.17), or None.
         payload_namespace: namespace of the first child element; None without payload.
+        size_bytes: length of `xml` in UTF-8, in bytes.
     """
 
     item_id: str
     xml: str
     publisher: str | None = None
     payload_namespace: str | None = None
+    size_bytes: int = field(init=False, repr=False, compare=False)
 
-    @property
-    def size_bytes(self) -> int:
-        """Length of `xml` in UTF-8, in bytes."""
-        return len(self.xml.encode())
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size_bytes", len(self.xml.encode()))
 
     @property
     def has_payload(self) -> bool:
         """Whether there is a payload, which a notification may leave out (XEP-0060 7.1.2.2)."""
         return self.payload_namespace is not None
+
+
+def is_same_xml(one: str, other: str) -> bool:
+    """Tell whether two well-formed texts say the same, however they are written down."""
+    return one == other or canonicalize(one) == canonicalize(other)
 
 
 class SubscriptionState(StrEnum):

@@ -13,7 +13,8 @@ from pubcellar.core.ports import ForwardedAnswer, Verdict
 from pubcellar.core.records import NodeRecord
 from pubcellar.core.states import NodeState
 from pubcellar.core.values import Item, ItemsQuestion, NodeKey
-from pubcellar.proxy.nodes import Nodes
+from pubcellar.proxy.fetching import LONGEST_NAME_BYTES
+from pubcellar.proxy.nodes import Nodes, Work
 from pubcellar.proxy.parts import Parts
 from pubcellar.proxy.worker import Workers
 
@@ -40,7 +41,8 @@ class Analysing:
             answered: what the service answered.
         """
         # Beyond the bound a node simply stays unknown until its next read.
-        if key in self._running or len(self._running) >= MOST_AT_ONCE:
+        is_too_long = len(key.node.encode()) > LONGEST_NAME_BYTES
+        if is_too_long or key in self._running or len(self._running) >= MOST_AT_ONCE:
             return
         task = asyncio.get_running_loop().create_task(self._run(key, question, answered))
         self._running[key] = task
@@ -136,6 +138,5 @@ class Analysing:
         if excess <= 0:
             return
         for key in await self._parts.store.least_recently_read(excess):
-            entry = await self._nodes.loaded(key)
-            if entry.worker is None:
-                await self._workers.withdrawing.evict(entry)
+            self._nodes.entry(key).ask(Work.EVICT, is_doubtful=True)
+            self._workers.wake(key)

@@ -20,6 +20,7 @@ from pubcellar.core.events import (
 )
 from pubcellar.core.records import ParsedItem
 from pubcellar.core.values import Item, SubscriptionState
+from pubcellar.proxy.fetching import Fetching
 from pubcellar.proxy.learning import service_traits
 from pubcellar.proxy.nodes import NodeEntry, Nodes, Work
 from pubcellar.proxy.parts import Parts
@@ -35,6 +36,7 @@ class Changes:
         self._parts = parts
         self._nodes = nodes
         self._withdrawing = withdrawing
+        self._fetching = Fetching(parts)
 
     async def apply(self, entry: NodeEntry) -> None:
         """Apply the oldest change; it leaves the inbox when the database has it.
@@ -42,6 +44,7 @@ class Changes:
         Raises:
             StorageError: it is still in the inbox.
             UpstreamError: what it announced could not be fetched.
+            TooLargeToHold: the item exceeds a limit.
         """
         change = entry.inbox[0]
         await self._apply(entry, change)
@@ -83,9 +86,7 @@ class Changes:
                 entry.ask(Work.VERIFY_IDS, is_doubtful=True)
                 return
             item = found[0]
-        if item.size_bytes > self._parts.limits.max_item_bytes:
-            await self._withdrawing.withdraw(entry, f"item {item.item_id!r} is too large to hold")
-            return
+        self._fetching.ensure_item_fits(item)
         await self._put(entry, item)
 
     async def _put(self, entry: NodeEntry, item: Item) -> None:

@@ -12,6 +12,8 @@ from pubcellar.proxy.parts import Parts
 
 FIRST_BATCH = 10
 BATCH_BYTES = 256 * 1024
+LONGEST_NAME_BYTES = 1024
+"""Of an item id or a node name that is held: databases cannot index just any length."""
 REFUSALS_TO_LIST = frozenset({"feature-not-implemented", "service-unavailable", "not-allowed"})
 
 
@@ -114,10 +116,16 @@ class Fetching:
     async def stage(self, entry: NodeEntry, items: Sequence[Item]) -> None:
         """Parse items and stage them; raises TooLargeToHold."""
         for item in items:
-            if item.size_bytes > self._parts.limits.max_item_bytes:
-                raise TooLargeToHold(f"item {item.item_id!r} is larger than max_item_bytes")
+            self.ensure_item_fits(item)
         if items:
             await self._parts.store.stage(entry.key, await self._parsed(entry, items))
+
+    def ensure_item_fits(self, item: Item) -> None:
+        """Make sure that the item may be held; raises TooLargeToHold."""
+        if len(item.item_id.encode()) > LONGEST_NAME_BYTES:
+            raise TooLargeToHold("the id of an item is longer than any that is held")
+        if item.size_bytes > self._parts.limits.max_item_bytes:
+            raise TooLargeToHold(f"item {item.item_id!r} is larger than max_item_bytes")
 
     def ensure_fits(self, item_count: int) -> None:
         """Make sure that a node of so many items may be held; raises TooLargeToHold."""

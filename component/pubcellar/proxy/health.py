@@ -27,6 +27,9 @@ class Health:
 
     def failed(self, service: BareJID, now: datetime) -> None:
         """The service could not be reached."""
+        if now < self._away.get(service, (0, now))[1]:
+            # Somebody's read failed too: that says nothing new.
+            return
         failures = self._away.pop(service, (0, now))[0] + 1
         self._away[service] = (failures, self._retry_at(now, failures))
         while len(self._away) > MOST_SERVICES:

@@ -151,6 +151,8 @@ class Held:
             if room < 0:
                 break
             number += 1
+        if not number:
+            raise AnswerTooLarge(f"an item is too large to pass on: ask {record.key.service}")
         smaller = PageRequest(number, plan.page.after, plan.page.before, plan.page.index)
         page = await self._parts.store.id_page(record.key, smaller, newest_first=plan.newest_first)
         found = tuple(DiscoItem(record.key.service, name=one) for one in page.item_ids)

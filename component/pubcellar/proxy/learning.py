@@ -4,14 +4,14 @@ Which traits there are, and what they are for, stands in `pubcellar.core.traits`
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pubcellar.core.errors import UpstreamRefused
 from pubcellar.core.ports import Store
 from pubcellar.core.records import ServiceRecord
 from pubcellar.core.traits import ServiceTraits, are_ids_as_requested, is_newest_first
-from pubcellar.core.values import BareJID, NodeKey
+from pubcellar.core.values import BareJID, Item, NodeKey
 from pubcellar.proxy.nodes import NodeEntry
 from pubcellar.proxy.parts import Parts
 
@@ -75,13 +75,15 @@ class Learning:
         ids = listing or pages
         if len(ids) < 2 or _is_known(traits, listing, pages):
             return traits
-        newest = await self.newest(entry.key, 1)
+        newest = _ids(await self.newest(entry.key, 1))
         if not newest:
             return traits
         seen: dict[str, bool | None] = {
             "disco_newest_first": is_newest_first(newest[0], listing),
             "pages_newest_first": is_newest_first(newest[0], pages),
-            "max_items_newest_first": is_newest_first(newest[0], await self.newest(entry.key, 2)),
+            "max_items_newest_first": is_newest_first(
+                newest[0], _ids(await self.newest(entry.key, 2))
+            ),
             "items_newest_first": is_newest_first(newest[0], await self._plain(entry, ids)),
             "ids_as_requested": await self._by_id(entry.key, ids),
         }
@@ -89,10 +91,13 @@ class Learning:
             return traits
         return await self.save(service, **seen)
 
-    async def newest(self, key: NodeKey, number: int) -> list[str]:
-        """Return the ids of the newest items, in the order in which the service gives them."""
+    async def newest(self, key: NodeKey, number: int) -> list[Item]:
+        """Return the newest items, in the order in which the service gives them."""
         found = await self._parts.reader.items(key, max_items=number)
-        return [item.item_id for item in found.items][:number]
+        return list(found.items[:number])
+
+    async def _two(self, key: NodeKey) -> list[str]:
+        return _ids(await self.newest(key, 2))
 
     async def _plain(self, entry: NodeEntry, ids: Sequence[str]) -> Sequence[str]:
         # An answer from before the last change would teach the wrong order.
@@ -120,3 +125,7 @@ def _is_known(traits: ServiceTraits, listing: Sequence[str], pages: Sequence[str
         traits.pages_newest_first if pages else True,
     ]
     return None not in needed
+
+
+def _ids(items: Iterable[Item]) -> list[str]:
+    return [item.item_id for item in items]

@@ -4,6 +4,7 @@ Only nodes that somebody may ask for are looked after, the most recently read fi
 number at a time.
 """
 
+import asyncio
 import logging
 import random
 from datetime import timedelta
@@ -40,6 +41,7 @@ class Mending:
         # What happened before we were started went unnoticed too.
         self._lost: set[BareJID | None] = {None}
         self._is_connected = False
+        self._turn = asyncio.Lock()
 
     def connected(self) -> None:
         """Our stream is up: believe the database again once it knows what may have been lost."""
@@ -64,10 +66,11 @@ class Mending:
     async def round(self) -> None:
         """Do what is due; what the database cannot take now is tried again in the next round."""
         try:
-            await self.note_losses()
-            await self.write_down_reads()
-            if self._is_connected:
-                await self._wake_due()
+            async with self._turn:
+                await self.note_losses()
+                await self.write_down_reads()
+                if self._is_connected:
+                    await self._wake_due()
         except StorageError as error:
             log.error("the database failed, requests are forwarded: %s", error)
 
@@ -79,23 +82,29 @@ class Mending:
         """
         while self._lost and (self._is_connected or None not in self._lost):
             service = None if None in self._lost else next(iter(self._lost))
-            epoch = self._nodes.epoch(service or BareJID(""))
-            number = await self._parts.store.make_stale(self._parts.clock.now(), service)
-            if self._nodes.epoch(service or BareJID("")) != epoch:
+            noted = self._lost if service is None else {service}
+            self._lost = self._lost - noted
+            try:
+                number = await self._parts.store.make_stale(self._parts.clock.now(), service)
+            except BaseException:
+                self._lost |= noted
+                raise
+            if service in self._lost or None in self._lost:
                 # Lost again in the meantime.
                 continue
-            self._nodes.trust(service)
-            if service is None:
-                self._lost.clear()
-            self._lost.discard(service)
+            self._nodes.trust(service, {lost for lost in self._lost if lost is not None})
             if number:
                 log.info("nodes to be revalidated service=%s number=%d", service or "all", number)
 
     async def write_down_reads(self) -> None:
         """Write down when nodes were read; raises StoreUnavailable."""
         reads, self._retrieving.reads = self._retrieving.reads, {}
-        if reads:
-            await self._parts.store.record_reads(reads)
+        try:
+            if reads:
+                await self._parts.store.record_reads(reads)
+        except StorageError:
+            self._retrieving.reads = {**reads, **self._retrieving.reads}
+            raise
 
     async def _wake_due(self) -> None:
         now = self._parts.clock.now()

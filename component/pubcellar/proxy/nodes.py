@@ -30,6 +30,8 @@ class Work(Flag):
     """Compare the ids of its items."""
     VERIFY_OLDEST = auto()
     """See whether the service has dropped the oldest items to make room."""
+    EVICT = auto()
+    """Drop it, to make room for another one."""
     SYNCHRONISE = auto()
     """Fetch all of it."""
 
@@ -211,12 +213,17 @@ class Nodes:
             self._followed.discard(key)
         self._forget_entries(service)
 
-    def trust(self, service: BareJID | None = None) -> None:
-        """The database knows now what may have been lost: believe it again."""
+    def trust(self, service: BareJID | None, still_lost: set[BareJID]) -> None:
+        """The database knows now what may have been lost: believe it again.
+
+        Args:
+            service: as for `distrust`.
+            still_lost: services whose notifications were lost since.
+        """
         self._forget_entries(service)
         if service is None:
             self._is_trusted = True
-            self._doubted.clear()
+            self._doubted = set(still_lost)
         else:
             self._doubted.discard(service)
 

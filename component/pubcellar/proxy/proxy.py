@@ -59,6 +59,7 @@ class Proxy:
         """End all background work; what is held stays as it is in the database."""
         if self._round is not None:
             self._round.cancel()
+            await asyncio.gather(self._round, return_exceptions=True)
         await self._analysing.stop()
         await self._workers.stop()
         try:

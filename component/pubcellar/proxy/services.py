@@ -59,7 +59,9 @@ class Services:
         """
         pages = self._parts.limits.paging is Paging.XEP
         record = await self._record(request.service)
-        if record.info is not None and self._is_young(record, self._parts.policy.service_max_age):
+        # What is kept was said in the service's own language.
+        is_kept = record.info is not None and request.lang is None
+        if is_kept and self._is_young(record, self._parts.policy.service_max_age):
             self._answered(request, "cache")
             return ServiceInfoAnswer(record.info, pages)
         try:
@@ -75,7 +77,8 @@ class Services:
         self._answered(request, "service")
         if answered.size_bytes > self._parts.limits.list_bytes:
             raise AnswerTooLarge(f"the answer is too large to pass on: ask {request.service}")
-        await self._keep_info(request.service, answered.payload)
+        if request.lang is None:
+            await self._keep_info(request.service, answered.payload)
         return ServiceInfoAnswer(answered.payload, pages)
 
     async def items(self, request: Request, question: ServiceItemsQuestion) -> Answer:

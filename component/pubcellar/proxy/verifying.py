@@ -13,7 +13,7 @@ from pubcellar.core.errors import UpstreamAnswerInvalid, UpstreamRefused
 from pubcellar.core.records import NodeRecord
 from pubcellar.core.states import NodeState
 from pubcellar.core.traits import ServiceTraits, did_republished_move
-from pubcellar.core.values import PageRequest, SubscriptionState
+from pubcellar.core.values import Item, PageRequest, SubscriptionState, is_same_xml
 from pubcellar.proxy.fetching import Fetching, Listing, oldest_first
 from pubcellar.proxy.learning import Learning, service_traits
 from pubcellar.proxy.nodes import NodeEntry, Nodes, Work
@@ -61,6 +61,9 @@ class Verifying:
     async def verify_ids(self, entry: NodeEntry) -> None:
         """Compare the ids of the items and their order; fetch what is missing, drop what is gone.
 
+        The newest item is compared whole. A republish that was not notified is seen so at services
+        that move the item to the newest end; where they leave it in place, it is not.
+
         Our subscription is looked after first: what happened since it ended would be seen by no
         comparison of ids.
         """
@@ -86,6 +89,10 @@ class Verifying:
         if listing is None:
             entry.ask(Work.SYNCHRONISE, is_doubtful=True)
             return
+        if not await self._is_newest_held(entry, newest):
+            self._drifted(entry, "republished")
+            entry.ask(Work.SYNCHRONISE, is_doubtful=True)
+            return
         if not await self._observe_republish(entry, listing) and sorted(listing) == sorted(held):
             await self._compare_rule(entry, held, listing)
         if listing != held:
@@ -94,8 +101,18 @@ class Verifying:
         await self._save(entry, replace(self._record(entry), items_verified_at=started_at))
         entry.done(Work.VERIFY_IDS | Work.VERIFY_OLDEST)
 
+    async def _is_newest_held(self, entry: NodeEntry, newest: list[Item]) -> bool:
+        """Tell whether the newest item, if it is held, is held as the service has it.
+
+        Where a republished item moves to the newest end, this and the order of the ids show every
+        republish that we have not been told of.
+        """
+        ids = [item.item_id for item in newest]
+        held = await self._parts.store.items_by_id(entry.key, ids)
+        return all(is_same_xml(held[0].xml, item.xml) for item in newest if held)
+
     async def _oldest_first(
-        self, entry: NodeEntry, found: Listing, traits: ServiceTraits, newest: list[str]
+        self, entry: NodeEntry, found: Listing, traits: ServiceTraits, newest: list[Item]
     ) -> list[str] | None:
         """Return the listed ids, oldest first; None where the service's order is not known.
 
@@ -107,7 +124,7 @@ class Verifying:
         if newest_first is None:
             return None
         listing = oldest_first(found.ids, newest_first)
-        if newest and listing[0] == newest[0]:
+        if newest and listing[0] == newest[0].item_id:
             await self._learning.save(entry.key.service, disco_newest_first=not newest_first)
             return None
         return listing

@@ -61,16 +61,12 @@ class Workers:
         self._synchronising = Synchronising(parts, nodes, withdrawing)
         self._slots = asyncio.Semaphore(parts.limits.max_synchronisations)
         self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def withdrawing(self) -> Withdrawing:
-        """What takes nodes out of the cache."""
-        return self._withdrawing
+        self._is_stopped = False
 
     def wake(self, key: NodeKey) -> NodeEntry:
         """Make sure that a worker looks after the node, and return its entry."""
         entry = self._nodes.entry(key)
-        if entry.worker is None:
+        if entry.worker is None and not self._is_stopped:
             entry.worker = asyncio.get_running_loop().create_task(self._run(entry))
             self._tasks.add(entry.worker)
             entry.worker.add_done_callback(self._tasks.discard)
@@ -99,7 +95,8 @@ class Workers:
             stepped.cancel()
 
     async def stop(self) -> None:
-        """Cancel all workers and wait for them."""
+        """Cancel all workers and wait for them; none is started any more."""
+        self._is_stopped = True
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -137,6 +134,8 @@ class Workers:
         """Return what is to be done first; None when there is nothing, or not yet."""
         record = entry.record
         now = self._parts.clock.now()
+        if record is not None and Work.EVICT in entry.work:
+            return self._withdrawing.evict
         if record is None or record.state is NodeState.NO_SYNC:
             entry.inbox.clear()
             entry.done(entry.work)

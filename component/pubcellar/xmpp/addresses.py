@@ -10,7 +10,6 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
 
-from twisted.words.protocols.jabber.jid import InvalidFormat, parse
 from twisted.words.protocols.jabber.xmpp_stringprep import nameprep, nodeprep, resourceprep
 
 from pubcellar.core.errors import ForwardingLoop, NotAllowed, ServiceNotProxied
@@ -39,12 +38,17 @@ def requester(address: str) -> Requester:
         ValueError: it is no JID (RFC 7622).
     """
     try:
-        local_part, domain, resource = parse(address)
-        local_part = _LOCAL_PART.prepare(local_part) if local_part else None
-        resource = _RESOURCE.prepare(resource) if resource else None
+        # RFC 7622 section 3.1: the resource first, for it may hold every sign.
+        rest, has_resource, resource = address.partition("/")
+        before, has_local_part, after = rest.partition("@")
+        local_part, domain = (before, after) if has_local_part else ("", before)
+        if (has_resource and not resource) or (has_local_part and not local_part):
+            raise ValueError("an empty part")
+        local_part = _LOCAL_PART.prepare(local_part) if local_part else ""
+        resource = _RESOURCE.prepare(resource) if resource else ""
         domain = _DOMAIN.prepare(domain)
     # IndexError: Twisted's nameprep meets an empty label, as in `a..b`.
-    except (InvalidFormat, UnicodeError, IndexError) as error:
+    except (ValueError, IndexError) as error:
         raise ValueError("not a JID") from error
     # RFC 7622 section 3.2: a final dot is stripped before anything is compared.
     domain = domain.removesuffix(".")

@@ -7,6 +7,7 @@ line, naming the key to change, what is wrong when the stream does not come up.
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from typing import Protocol as TypingProtocol
 
@@ -24,6 +25,7 @@ HANDSHAKE_SECONDS = 30
 CLOSE_SECONDS = 2
 FIRST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 60.0
+PROVEN_AFTER = timedelta(seconds=30)
 
 
 class SecretRefused(Exception):
@@ -118,9 +120,12 @@ class Connection:
         while True:
             try:
                 await self._connect()
-                failures = 0
                 assert self._stream is not None
+                connected_at = self._clock.now()
                 await self._stream.ended
+                # A server that throws us out at once is not to be hammered either.
+                if self._clock.now() - connected_at > PROVEN_AFTER:
+                    failures = 0
                 log.warning("the stream to the XMPP server at %s ended", self._server)
             except (StreamError, ConnectError, DNSLookupError, TimeoutError, OSError) as error:
                 message = remedy(error, self._server, self._jid)

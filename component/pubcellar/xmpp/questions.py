@@ -26,6 +26,8 @@ _ITEMS = qualified(NS_DISCO_ITEMS, "query")
 _PUBSUB = qualified(NS_PUBSUB, "pubsub")
 _PUBSUB_ITEMS = qualified(NS_PUBSUB, "items")
 _PUBSUB_ITEM = qualified(NS_PUBSUB, "item")
+LARGEST_NUMBER = 10**9
+"""No list is that long: more is the same."""
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
@@ -137,9 +139,9 @@ def _count(given: dict[str, str], name: str) -> int | None:
     written = given.get(name)
     if written is None:
         return None
-    if not _NUMBER.fullmatch(written):
+    if not written.isascii() or not written.isdigit():
         raise _InvalidPage(f"<{name}/> in <set/> must be a number from 0 up (XEP-0059)")
-    return int(written)
+    return int(written) if _NUMBER.fullmatch(written) else LARGEST_NUMBER
 
 
 def _all_children(element: Element) -> list[Element]:
