@@ -44,7 +44,12 @@ async def test_a_service_that_does_not_tell_subscriptions_is_subscribed_to_again
     await cellar.holds(service, "notes/a", IDS)
     service.refusals["subscriptions"] = ("cancel", "feature-not-implemented")
     await cellar.advance(13 * 60)
-    assert service.asked == ["subscriptions notes/a", "subscribe notes/a", "list notes/a"]
+    assert service.asked == [
+        "items notes/a newest=1",
+        "subscriptions notes/a",
+        "subscribe notes/a",
+        "list notes/a",
+    ]
     assert await cellar.state("notes/a") == "live"
 
 

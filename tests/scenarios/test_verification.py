@@ -121,10 +121,16 @@ class TestContents:
         assert await cellar.state("notes/a") == "live"
         assert either.nodes["notes/a"].subscribers == {"cache.example.org"}
 
-    async def test_what_agrees_costs_two_questions(self, cellar: Cellar, service: Service) -> None:
+    async def test_agreement_costs_three_questions(
+        self, cellar: Cellar, service: Service
+    ) -> None:
         await cellar.holds(service, "notes/a", IDS)
         await cellar.advance(13 * 60)
-        assert service.asked == ["subscriptions notes/a", "list notes/a"]
+        assert service.asked == [
+            "items notes/a newest=1",
+            "subscriptions notes/a",
+            "list notes/a",
+        ]
         assert cellar.counted(Happened.DRIFT_REPAIRED) == 0
 
     async def test_unverified_contents_are_not_given_after_the_bound(

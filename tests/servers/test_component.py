@@ -248,3 +248,28 @@ def described(reply: Reply) -> tuple[set[tuple[str, str]], set[str]]:
         {(one.get("category", ""), one.get("type", "")) for one in identities},
         {one.get("var", "") for one in features},
     )
+
+
+class TestHostileRequests:
+    """threat 10: what one client sends must not end the stream for all."""
+
+    @pytest.mark.parametrize(
+        "request_xml",
+        [
+            f"<iq type='get' id='{'>' * 150_000}' to='{{to}}'><ping xmlns='urn:xmpp:ping'/></iq>",
+            f"<iq type='get' id='big' to='{{to}}'><query xmlns='{NS_DISCO_INFO}'"
+            f" node='{chr(34) * 120_000}'/></iq>",
+            "<iq type='get' id='odd' to='{to}'><z xmlns='%' a='&#10;&#13;'/></iq>",
+            "<iq type='get' id='none' to='{to}'/>",
+        ],
+    )
+    async def test_stream_survives(
+        self, proxy: ProxyProcess, reader: Client, request_xml: str
+    ) -> None:
+        reader.stream.send_raw(request_xml.format(to=proxy.jid))
+
+        pong = await reader.request("get", proxy.jid, "<ping xmlns='urn:xmpp:ping'/>")
+
+        assert not pong.is_error
+        assert proxy.connections() == 1
+        assert "Traceback" not in proxy.log()

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -56,10 +56,11 @@ class FakeClock:
 
     def __init__(self) -> None:
         self.pauses: list[float] = []
+        self.time = datetime(2026, 11, 21, tzinfo=UTC)
         self._passed = asyncio.Event()
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return self.time
 
     async def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
@@ -172,7 +173,11 @@ class TestRetry:
             assert all(pause >= LONGEST_RETRY_SECONDS for pause in pauses[20:])
             assert len(set(pauses[20:])) > 1, "no jitter"
 
-    async def test_after_a_stream_that_was_up_pauses_begin_anew(self) -> None:
+    @pytest.mark.parametrize(("minutes", "shortest", "longest"), [(10, 0, 3), (0, 20, 90)])
+    async def test_after_a_stream_that_stayed_up_pauses_begin_anew(
+        self, minutes: int, shortest: float, longest: float
+    ) -> None:
+        """A server that throws us out as soon as we are in is not hammered."""
         async with running() as it:
             it.endpoint.outcome = ConnectionRefusedError
             it.begins()
@@ -184,9 +189,12 @@ class TestRetry:
             assert it.clock.pauses[-1] > 20
             await until(lambda: bool(it.endpoint.streams))
             it.stream.ready.set_result(None)
+            for _ in range(20):
+                await asyncio.sleep(0)
+            it.clock.time += timedelta(minutes=minutes)
             it.stream.ended.set_result(None)
             await until(lambda: len(it.clock.pauses) == 11)
-            assert it.clock.pauses[-1] <= 3
+            assert shortest < it.clock.pauses[-1] <= longest
 
     async def test_a_stream_that_is_up_is_left_alone_until_it_ends(self) -> None:
         async with running() as it:

@@ -39,11 +39,11 @@ def requester(address: str) -> Requester:
     """
     try:
         # RFC 7622 section 3.1: the resource first, for it may hold every sign.
-        rest, has_resource, resource = address.partition("/")
+        rest, _, resource = address.partition("/")
         before, has_local_part, after = rest.partition("@")
         local_part, domain = (before, after) if has_local_part else ("", before)
-        if (has_resource and not resource) or (has_local_part and not local_part):
-            raise ValueError("an empty part")
+        if has_local_part and not local_part:
+            raise ValueError("an empty local part")
         local_part = _LOCAL_PART.prepare(local_part) if local_part else ""
         resource = _RESOURCE.prepare(resource) if resource else ""
         domain = _DOMAIN.prepare(domain)

@@ -122,7 +122,8 @@ class Connection:
                 await self._connect()
                 assert self._stream is not None
                 connected_at = self._clock.now()
-                await self._stream.ended
+                # Whoever stops us still wants to close the stream, and to see it end.
+                await asyncio.shield(self._stream.ended)
                 # A server that throws us out at once is not to be hammered either.
                 if self._clock.now() - connected_at > PROVEN_AFTER:
                     failures = 0

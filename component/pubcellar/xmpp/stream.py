@@ -121,7 +121,8 @@ class ComponentStream(Protocol):
             self.ready.set_exception(
                 self._error or StreamError("connection-closed", "before the handshake")
             )
-        self.ended.set_result(None)
+        if not self.ended.done():
+            self.ended.set_result(None)
 
     # The reader's side
 
