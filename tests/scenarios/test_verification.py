@@ -121,9 +121,7 @@ class TestContents:
         assert await cellar.state("notes/a") == "live"
         assert either.nodes["notes/a"].subscribers == {"cache.example.org"}
 
-    async def test_agreement_costs_three_questions(
-        self, cellar: Cellar, service: Service
-    ) -> None:
+    async def test_agreement_costs_three_questions(self, cellar: Cellar, service: Service) -> None:
         await cellar.holds(service, "notes/a", IDS)
         await cellar.advance(13 * 60)
         assert service.asked == [
