@@ -157,7 +157,7 @@ class Retrieving:
         if isinstance(question, ItemsQuestion):
             if decision.follow_up is FollowUp.ANALYSE:
                 self._analysing.begin(key, question, answered)
-            await self._observe(key, question, answered)
+            await self._observe(entry, question, answered)
         return await self._shaped(request, key, answered)
 
     def _is_known_to_be_open(self, entry: NodeEntry) -> bool:
@@ -199,12 +199,11 @@ class Retrieving:
         return await self._forwarding.shaped(request, answered, service_pages=pages)
 
     async def _observe(
-        self, key: NodeKey, question: ItemsQuestion, answered: ForwardedAnswer
+        self, entry: NodeEntry, question: ItemsQuestion, answered: ForwardedAnswer
     ) -> None:
         """Learn the order of plain answers from one of a node that is held."""
         is_plain = not (question.max_items or question.item_ids) and answered.page is None
-        entry = self._nodes.entry(key)
-        record = entry.record
+        key, record = entry.key, entry.record
         if not is_plain or not answered.items or record is None or entry.is_in_doubt:
             return
         if record.state is not NodeState.LIVE or record.item_count != len(answered.items):

@@ -78,8 +78,8 @@ class Synchronising:
         key = entry.key
         epoch = self._nodes.epoch(key.service)
         await self._begin(entry)
-        info = await self._parts.reader.node_info(key)
         info_at = self._parts.clock.now()
+        info = await self._parts.reader.node_info(key)
         if not is_shared(info.access_model):
             await self._withdrawing.withdraw(entry, f"its access model is {info.access_model}")
             return

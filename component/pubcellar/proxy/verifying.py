@@ -38,6 +38,7 @@ class Verifying:
     async def verify_info(self, entry: NodeEntry) -> None:
         """Ask for access model and metadata; a node that is not open any more is withdrawn."""
         epoch = self._nodes.epoch(entry.key.service)
+        asked_at = self._parts.clock.now()
         info = await self._parts.reader.node_info(entry.key)
         self._nodes.ensure(entry.key.service, epoch)
         if not is_shared(info.access_model):
@@ -53,7 +54,7 @@ class Verifying:
                 record,
                 info=info.payload,
                 access_model=info.access_model,
-                info_verified_at=self._parts.clock.now(),
+                info_verified_at=asked_at,
             ),
         )
         entry.done(Work.VERIFY_INFO)
