@@ -206,3 +206,29 @@ class TestRefused:
             await cellar.next()
         answer = await cellar.answer(items("n3"))
         assert answer.condition == "wait/resource-constraint"
+
+
+async def test_an_answer_in_one_language_is_not_given_to_those_who_ask_in_another(
+    cellar: Cellar,
+) -> None:
+    """XEP-0030 section 3.1: identities may be named in several languages."""
+    question = "<query xmlns='http://jabber.org/protocol/disco#info'/>"
+
+    async def ask(lang: str) -> None:
+        cellar.receives(
+            f"<iq type='get' id='{lang}' xml:lang='{lang}' from='juliet@capulet.lit/balcony'"
+            f" to='cache.example.org'>{question}</iq>"
+        )
+
+    for lang in ("de", "it"):
+        await ask(lang)
+        asked = await cellar.next()
+        assert asked.kind == "get", "the other language's answer must not be used"
+        cellar.answers(
+            asked,
+            "<query xmlns='http://jabber.org/protocol/disco#info'>"
+            f"<identity category='pubsub' type='service' name='{lang}' xml:lang='{lang}'/></query>",
+        )
+        assert (await cellar.next()).kind == "result"
+    await ask("it")
+    assert (await cellar.next()).kind == "result"

@@ -46,6 +46,7 @@ class Services:
     def __init__(self, parts: Parts, forwarding: Forwarding) -> None:
         self._parts = parts
         self._forwarding = forwarding
+        self._languages: dict[BareJID, str | None] = {}
         self._lists: OrderedDict[tuple[BareJID, BareJID | None], _KeptList] = OrderedDict()
 
     async def info(self, request: Request) -> Answer:
@@ -59,8 +60,7 @@ class Services:
         """
         pages = self._parts.limits.paging is Paging.XEP
         record = await self._record(request.service)
-        # What is kept was said in the service's own language.
-        is_kept = record.info is not None and request.lang is None
+        is_kept = self._is_in_language(record, request)
         if is_kept and self._is_young(record, self._parts.policy.service_max_age):
             self._answered(request, "cache")
             return ServiceInfoAnswer(record.info, pages)
@@ -77,9 +77,16 @@ class Services:
         self._answered(request, "service")
         if answered.size_bytes > self._parts.limits.list_bytes:
             raise AnswerTooLarge(f"the answer is too large to pass on: ask {request.service}")
-        if request.lang is None:
-            await self._keep_info(request.service, answered.payload)
+        self._languages[request.service] = request.lang
+        await self._keep_info(request.service, answered.payload)
         return ServiceInfoAnswer(answered.payload, pages)
+
+    def _is_in_language(self, record: ServiceRecord, request: Request) -> bool:
+        """Tell whether the kept answer is one for the language asked for (XEP-0030 section 3.1)."""
+        if record.info is None:
+            return False
+        asked_in = self._languages.get(record.service, ())
+        return "xml:lang" not in record.info or asked_in == request.lang
 
     async def items(self, request: Request, question: ServiceItemsQuestion) -> Answer:
         """Return the service's nodes as it lists them to this requester (section 5.2).

@@ -112,7 +112,8 @@ class Workers:
                     break
                 await step(entry)
                 entry.step_done.set()
-                self._reachable(entry.key.service)
+                if step != self._withdrawing.evict:
+                    self._reachable(entry.key.service)
         except Interrupted:
             log.debug("work was interrupted service=%s node=%r", *_where(entry))
         except TooLargeToHold as error:
