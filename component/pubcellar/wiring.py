@@ -267,7 +267,10 @@ def _endpoint(settings: Settings, reactor: Any) -> Any:
             reactor, settings.component.server
         )
     except (ValueError, TypeError, KeyError, OSError) as error:
-        problem = f"[component] server = {settings.component.server!r}: {error}"
+        problem = (
+            f"[component] server = {settings.component.server!r}: cannot be used ({error!r}); "
+            'write one such as "tcp:127.0.0.1:5347"'
+        )
         raise ConfigError(str(settings.source), (problem,)) from error
 
 
