@@ -57,9 +57,11 @@ class FakeClock:
     def __init__(self) -> None:
         self.pauses: list[float] = []
         self.time = datetime(2026, 11, 21, tzinfo=UTC)
+        self.looks = 0
         self._passed = asyncio.Event()
 
     def now(self) -> datetime:
+        self.looks += 1
         return self.time
 
     async def sleep(self, seconds: float) -> None:
@@ -189,8 +191,7 @@ class TestRetry:
             assert it.clock.pauses[-1] > 20
             await until(lambda: bool(it.endpoint.streams))
             it.stream.ready.set_result(None)
-            for _ in range(20):
-                await asyncio.sleep(0)
+            await until(lambda: it.clock.looks == 1)
             it.clock.time += timedelta(minutes=minutes)
             it.stream.ended.set_result(None)
             await until(lambda: len(it.clock.pauses) == 11)
