@@ -27,8 +27,9 @@ from sqlalchemy import JSON, Connection
 
 from pubcellar.core.errors import DatabaseRefused
 from pubcellar.storage.column_types import UtcDateTime
-from pubcellar.storage.engines import migration_engine, sqlite_path
+from pubcellar.storage.databases import Database, database_named
 from pubcellar.storage.models import Base
+from pubcellar.storage.sqlite import SqliteDatabase
 
 PATIENCE = timedelta(seconds=30)
 
@@ -43,8 +44,8 @@ def run() -> None:
         return
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("alembic.runtime.migration").setLevel(logging.INFO)
-    with database() as (path, is_throw_away):
-        asyncio.run(run_on(path, is_throw_away))
+    with database() as (named, is_throw_away):
+        asyncio.run(run_on(named, is_throw_away))
 
 
 def run_migrations(connection: Connection) -> None:
@@ -73,9 +74,9 @@ def require_foreign_keys(connection: Connection) -> None:
         raise CommandError(f"{len(broken)} row(s) would refer to missing ones: {broken[:3]}")
 
 
-async def run_on(path: Path, is_throw_away: bool) -> None:
-    """Run what the command asked for on a database file."""
-    engine = migration_engine(path, PATIENCE)
+async def run_on(named: Database, is_throw_away: bool) -> None:
+    """Run what the command asked for on a database."""
+    engine = named.migration_engine(PATIENCE)
     try:
         if is_throw_away:
             async with engine.begin() as connection:
@@ -97,25 +98,22 @@ def bring_to_head(connection: Connection) -> None:
 
 
 @contextmanager
-def database() -> Iterator[tuple[Path, bool]]:
-    """Give the database file to work on, and whether it is a throw-away one."""
+def database() -> Iterator[tuple[Database, bool]]:
+    """Give the database to work on, and whether it is a throw-away one."""
     url = os.environ.get("PUBCELLAR_DATABASE_URL") or configured_url()
     if url:
         try:
-            path = sqlite_path(url)
+            named = database_named(url)
         except DatabaseRefused as error:
             raise CommandError(str(error)) from None
-        path.touch(mode=0o600)
-        yield path, False
+        yield named, False
         return
     sys.stderr.write(
         "neither PUBCELLAR_DATABASE_URL nor PUBCELLAR_CONFIG is set:"
         " working on a throw-away database\n"
     )
     with tempfile.TemporaryDirectory(prefix="pubcellar-") as directory:
-        path = Path(directory, "throw-away.db")
-        path.touch()
-        yield path, True
+        yield SqliteDatabase(Path(directory, "throw-away.db")), True
 
 
 def configured_url() -> str | None:

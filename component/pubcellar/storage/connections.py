@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from pubcellar.core.errors import StoreUnavailable
-from pubcellar.storage.engines import reader_engine, writer_engine
+from pubcellar.storage.databases import Database
 from pubcellar.storage.failures import as_storage_errors
 
 Result = TypeVar("Result")
@@ -23,16 +22,16 @@ WRITER_PATIENCE_SECONDS = 30.0
 
 
 class Connections:
-    """Hands out transactions on one SQLite file; nothing is opened before it is needed.
+    """Hands out transactions on one database; nothing is opened before it is needed.
 
     Args:
-        path: the file, which must exist by the time it is used.
+        database: which must have been prepared by the time it is used.
         busy_timeout: how long to wait for a lock that another process holds.
     """
 
-    def __init__(self, path: Path, busy_timeout: timedelta) -> None:
-        self._writer = writer_engine(path, busy_timeout)
-        self._readers = reader_engine(path, busy_timeout)
+    def __init__(self, database: Database, busy_timeout: timedelta) -> None:
+        self._writer = database.writer_engine(busy_timeout)
+        self._readers = database.reader_engine(busy_timeout)
         self._turn_to_write = asyncio.Lock()
         self._under_way: set[asyncio.Task[Any]] = set()
         self._is_closed = False

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError
 
 from pubcellar.core.errors import DatabaseRefused
-from pubcellar.storage.engines import looking_engine, migration_engine, sqlite_path
+from pubcellar.storage.databases import Database, database_named
 from pubcellar.storage.failures import condition_of
 
 MIGRATIONS_PACKAGE = "pubcellar.migrations"
@@ -40,23 +40,23 @@ class DatabaseState:
     """What was found.
 
     Attributes:
-        path: the file.
+        database: which one.
         standing: where its schema stands.
         revision: that of the database, or None when it is empty.
         head: the revision this version works with.
     """
 
-    path: Path
+    database: Database
     standing: Standing
     revision: str | None
     head: str
 
     def __str__(self) -> str:
         if self.standing is Standing.EMPTY:
-            return f"{self.path} is empty or missing, and is created at start ({self.head})"
+            return f"{self.database} is empty or missing, and is created at start ({self.head})"
         if self.standing is Standing.BEHIND:
-            return f"{self.path} is at {self.revision}, and is upgraded at start to {self.head}"
-        return f"{self.path} is current ({self.head})"
+            return f"{self.database} is at {self.revision}, and is upgraded at start to {self.head}"
+        return f"{self.database} is current ({self.head})"
 
 
 async def database_state(url: str) -> DatabaseState:
@@ -65,22 +65,16 @@ async def database_state(url: str) -> DatabaseState:
     Raises:
         DatabaseRefused: it is none that we may work with.
     """
-    path = sqlite_path(url)
-    if not path.parent.is_dir():
-        raise DatabaseRefused(
-            f"[database] url: there is no directory {path.parent}; create it, writable for the user"
-            " that Pubcellar runs as"
-        )
-    if path.is_dir():
-        raise DatabaseRefused(f"[database] url: {path} is a directory; name a file in it")
-    if not path.exists() or path.stat().st_size == 0:
-        return DatabaseState(path, Standing.EMPTY, None, _head())
-    engine = looking_engine(path, PATIENCE)
+    database = database_named(url)
+    database.require_place()
+    if database.is_missing():
+        return DatabaseState(database, Standing.EMPTY, None, _head())
+    engine = database.looking_engine(PATIENCE)
     try:
         async with engine.connect() as connection:
-            return await connection.run_sync(_look, path)
+            return await connection.run_sync(_look, database)
     except DBAPIError as error:
-        raise _refusal(path, error) from error
+        raise _refusal(database, error) from error
     finally:
         await engine.dispose()
 
@@ -97,20 +91,13 @@ async def prepare_database(url: str) -> str:
     """
     state = await database_state(url)
     if state.standing is Standing.CURRENT:
-        return f"database {state.path} is current ({state.head})"
-    try:
-        # SQLite gives the files it puts beside it the same permissions.
-        state.path.touch(mode=0o600)
-    except OSError as error:
-        raise DatabaseRefused(
-            f"[database] url: {state.path} cannot be written to: {error.strerror}"
-        ) from error
-    engine = migration_engine(state.path, PATIENCE)
+        return f"database {state.database} is current ({state.head})"
+    engine = state.database.migration_engine(PATIENCE)
     try:
         async with engine.begin() as connection:
-            return await connection.run_sync(_bring_to_head, state.path)
+            return await connection.run_sync(_bring_to_head, state.database)
     except DBAPIError as error:
-        raise _refusal(state.path, error) from error
+        raise _refusal(state.database, error) from error
     finally:
         await engine.dispose()
 
@@ -120,39 +107,40 @@ def migrations_directory() -> Path:
     return Path(str(resources.files(MIGRATIONS_PACKAGE)))
 
 
-def _bring_to_head(connection: Connection, path: Path) -> str:
+def _bring_to_head(connection: Connection, database: Database) -> str:
     # Once more, now that nobody else can write: another start may have been faster.
-    state = _look(connection, path)
+    state = _look(connection, database)
     if state.standing is Standing.CURRENT:
-        return f"database {path} is current ({state.head})"
+        return f"database {database} is current ({state.head})"
     config = Config()
     config.set_main_option("script_location", str(migrations_directory()).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
     if state.standing is Standing.EMPTY:
-        return f"database {path} was created ({state.head})"
-    return f"database {path} was upgraded from {state.revision} to {state.head}"
+        return f"database {database} was created ({state.head})"
+    return f"database {database} was upgraded from {state.revision} to {state.head}"
 
 
-def _look(connection: Connection, path: Path) -> DatabaseState:
+def _look(connection: Connection, database: Database) -> DatabaseState:
     tables = set(inspect(connection).get_table_names()) - {"alembic_version"}
     revisions = MigrationContext.configure(connection).get_current_heads()
     if not revisions and not tables:
-        return DatabaseState(path, Standing.EMPTY, None, _head())
+        return DatabaseState(database, Standing.EMPTY, None, _head())
     if not revisions:
         raise DatabaseRefused(
-            f"[database] url: {path} holds tables that Pubcellar did not make (it has no"
+            f"[database] url: {database} holds tables that Pubcellar did not make (it has no"
             " alembic_version); name another file"
         )
     known = [script.revision for script in _scripts().walk_revisions()]
     unknown = [revision for revision in revisions if revision not in known]
     if unknown or len(revisions) > 1:
         raise DatabaseRefused(
-            f"[database] url: {path} is at revision {', '.join(unknown or revisions)}, which this"
-            " version does not know; start the newer Pubcellar that made it, or name another file"
+            f"[database] url: {database} is at revision {', '.join(unknown or revisions)}, which"
+            " this version does not know; start the newer Pubcellar that made it, or name another"
+            " file"
         )
     standing = Standing.CURRENT if revisions[0] == known[0] else Standing.BEHIND
-    return DatabaseState(path, standing, revisions[0], known[0])
+    return DatabaseState(database, standing, revisions[0], known[0])
 
 
 def _scripts() -> ScriptDirectory:
@@ -165,8 +153,8 @@ def _head() -> str:
     return head
 
 
-def _refusal(path: Path, error: DBAPIError) -> DatabaseRefused:
+def _refusal(database: Database, error: DBAPIError) -> DatabaseRefused:
     return DatabaseRefused(
-        f"[database] url: {path} {condition_of(error)}; see to it that it is an SQLite database"
+        f"[database] url: {database} {condition_of(error)}; see to it that it is an SQLite database"
         " which only Pubcellar uses and may write to, or name another file"
     )

@@ -15,7 +15,7 @@ from pubcellar.core.records import (
 from pubcellar.core.values import BareJID, Item, NodeKey, PageRequest
 from pubcellar.storage import items, nodes, pages, staging
 from pubcellar.storage.connections import Connections
-from pubcellar.storage.engines import sqlite_path
+from pubcellar.storage.databases import database_named
 from pubcellar.storage.rows import utc_now
 
 BUSY_TIMEOUT = timedelta(seconds=5)
@@ -40,7 +40,7 @@ async def open_store(
     Raises:
         DatabaseRefused: the URL names no database that this version could use.
     """
-    return SqlStore(Connections(sqlite_path(url), busy_timeout), now)
+    return SqlStore(Connections(database_named(url), busy_timeout), now)
 
 
 class SqlStore:

@@ -1,0 +1,74 @@
+"""What differs between the kinds of database: how one is named, opened and prepared."""
+
+from datetime import timedelta
+from typing import Protocol
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from pubcellar.core.errors import DatabaseRefused
+from pubcellar.storage.sqlite import SqliteDatabase
+
+EXAMPLE = 'write for example url = "sqlite:///cache.db" or "postgresql://user@host/name"'
+
+
+class Database(Protocol):
+    """One database of either kind; making one of these opens nothing.
+
+    `str()` of it is how messages name it: never with a password.
+    """
+
+    def require_place(self) -> None:
+        """See that there is a place for it, such as the directory of a file; touches nothing.
+
+        Raises:
+            DatabaseRefused: there is none.
+        """
+        ...
+
+    def is_missing(self) -> bool:
+        """Tell, without opening anything, whether there is certainly nothing in it yet."""
+        ...
+
+    def looking_engine(self, patience: timedelta) -> AsyncEngine:
+        """Return an engine for one connection that reads and leaves nothing behind."""
+        ...
+
+    def migration_engine(self, patience: timedelta) -> AsyncEngine:
+        """Return an engine for one connection whose transactions exclude every other migration.
+
+        `patience` is how long to wait for one that another process is in. The database is made
+        where that is the kind's custom (an SQLite file).
+
+        Raises:
+            DatabaseRefused: it cannot be made.
+        """
+        ...
+
+    def writer_engine(self, patience: timedelta) -> AsyncEngine:
+        """Return the engine that writes; `patience` bounds the wait for a lock of another's."""
+        ...
+
+    def reader_engine(self, patience: timedelta) -> AsyncEngine:
+        """Return the engine that reads: each transaction sees one snapshot, and cannot write."""
+        ...
+
+
+def database_named(url: str) -> Database:
+    """Return the database that `[database] url` names.
+
+    Raises:
+        DatabaseRefused: it names none that this version could use. The URL itself is not repeated,
+            for it may hold a password.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise DatabaseRefused(f"[database] url: this is not a database URL; {EXAMPLE}") from None
+    if parsed.drivername == "sqlite":
+        return SqliteDatabase.of(parsed)
+    raise DatabaseRefused(
+        f"[database] url: begins with {parsed.drivername}://, which is no kind of database that"
+        f" Pubcellar knows; {EXAMPLE}"
+    )

@@ -1,0 +1,176 @@
+"""SQLite files, and engines for them, each with its settings on its own connections only.
+
+sqlite3's own idea of transactions is switched off, since it would commit before schema changes:
+BEGIN is sent when SQLAlchemy begins.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from pubcellar.core.errors import DatabaseRefused
+
+READERS = 4
+"""Connections that read at the same time; each is a thread."""
+
+READER_PATIENCE = timedelta(seconds=1)
+"""Readers wait for nobody under WAL, unless another process has locked the whole file."""
+
+POOL_PATIENCE = timedelta(seconds=5)
+
+WAL_KEPT_BYTES = 64 * 1024 * 1024
+
+# Never mode "rwc": a file that has gone must not come back empty.
+_WRITABLE = {"mode": "rw"}
+
+_EVERY_CONNECTION = (
+    "PRAGMA foreign_keys=ON",
+    # Under WAL a commit survives the death of the process at once, since the system has the pages;
+    # what the death of the machine may take, the next start fetches again (all nodes are STALE).
+    "PRAGMA synchronous=NORMAL",
+)
+_WAL = (
+    # Readers go on reading what was committed while one connection writes.
+    "PRAGMA journal_mode=WAL",
+    f"PRAGMA journal_size_limit={WAL_KEPT_BYTES}",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteDatabase:
+    """A file; implements `storage.databases.Database`, where every method is documented.
+
+    Attributes:
+        path: absolute.
+    """
+
+    path: Path
+
+    @classmethod
+    def of(cls, url: URL) -> "SqliteDatabase":
+        """Return the database that the parsed `[database] url` names.
+
+        Raises:
+            DatabaseRefused: it names no file.
+        """
+        if not url.database or url.database == ":memory:" or url.query or url.host:
+            raise DatabaseRefused(
+                "[database] url: must name a file, with three slashes and no parameters; write for"
+                ' example url = "sqlite:///cache.db", or with an absolute path'
+                ' "sqlite:////var/lib/pubcellar/cache.db"'
+            )
+        return cls(Path(url.database).absolute())
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def require_place(self) -> None:
+        """See `Database.require_place`."""
+        if not self.path.parent.is_dir():
+            raise DatabaseRefused(
+                f"[database] url: there is no directory {self.path.parent}; create it, writable for"
+                " the user that Pubcellar runs as"
+            )
+        if self.path.is_dir():
+            raise DatabaseRefused(f"[database] url: {self.path} is a directory; name a file in it")
+
+    def is_missing(self) -> bool:
+        """See `Database.is_missing`."""
+        return not self.path.exists() or self.path.stat().st_size == 0
+
+    def looking_engine(self, patience: timedelta) -> AsyncEngine:
+        """See `Database.looking_engine`."""
+        # Without a WAL beside it all is in the file itself, and "immutable" keeps SQLite from
+        # making one just to read. With one, somebody is at work there, or died and left it.
+        options = {"mode": "ro"}
+        if not Path(f"{self.path}-wal").exists():
+            options["immutable"] = "1"
+        return _engine(self.path, options, "BEGIN", (), patience, connections=1)
+
+    def migration_engine(self, patience: timedelta) -> AsyncEngine:
+        """See `Database.migration_engine`; foreign keys are not enforced.
+
+        SQLite changes a table by copying it and dropping the original, and dropping `pubsub_node`
+        with foreign keys enforced would delete all items. Whoever migrates checks them before the
+        commit.
+        """
+        try:
+            # SQLite gives the files it puts beside it the same permissions.
+            self.path.touch(mode=0o600)
+        except OSError as error:
+            raise DatabaseRefused(
+                f"[database] url: {self.path} cannot be written to: {error.strerror}"
+            ) from error
+        return _engine(self.path, _WRITABLE, "BEGIN IMMEDIATE", _WAL, patience, connections=1)
+
+    def writer_engine(self, patience: timedelta) -> AsyncEngine:
+        """See `Database.writer_engine`: one connection, whose transactions lock from the start."""
+        pragmas = (*_EVERY_CONNECTION, *_WAL)
+        return _engine(self.path, _WRITABLE, "BEGIN IMMEDIATE", pragmas, patience, connections=1)
+
+    def reader_engine(self, patience: timedelta) -> AsyncEngine:
+        """See `Database.reader_engine`."""
+        pragmas = (*_EVERY_CONNECTION, "PRAGMA query_only=ON")
+        shorter = min(patience, READER_PATIENCE)
+        return _engine(self.path, _WRITABLE, "BEGIN", pragmas, shorter, connections=READERS)
+
+
+def _engine(
+    path: Path,
+    options: Mapping[str, str],
+    begin: str,
+    pragmas: Sequence[str],
+    busy_timeout: timedelta,
+    *,
+    connections: int,
+) -> AsyncEngine:
+    engine = create_async_engine(
+        URL.create(
+            "sqlite+aiosqlite",
+            database=f"file:{quote(str(path))}",
+            query={"uri": "true", **options},
+        ),
+        connect_args={"isolation_level": None, "timeout": busy_timeout.total_seconds()},
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=POOL_PATIENCE.total_seconds(),
+    )
+    _listen(engine, path, begin, pragmas)
+    return engine
+
+
+def _listen(engine: AsyncEngine, path: Path, begin: str, pragmas: Sequence[str]) -> None:
+    def set_up(dbapi_connection: Any, record: Any) -> None:
+        cursor = dbapi_connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(pragma)
+        cursor.close()
+        record.info["file"] = _identity(path)
+
+    def check_out(dbapi_connection: Any, record: Any, proxy: Any) -> None:
+        # A connection to a deleted file would go on working, and all it wrote would be lost.
+        if record.info.get("file") != _identity(path):
+            raise DisconnectionError("the database file has been replaced or removed")
+
+    def begin_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine.sync_engine, "connect", set_up)
+    event.listen(engine.sync_engine, "checkout", check_out)
+    event.listen(engine.sync_engine, "begin", begin_transaction)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
