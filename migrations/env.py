@@ -3,7 +3,8 @@
 The program hands in its connection, already in the transaction that everything happens in. The
 command works on the database that PUBCELLAR_DATABASE_URL names, else the one that the configuration
 file PUBCELLAR_CONFIG names, else a throw-away one, brought to head, which is what
-`revision --autogenerate` and `check` need.
+`revision --autogenerate` and `check` need. A database that is not ours, or not known, is refused
+unless the command can do it no harm.
 """
 
 import asyncio
@@ -24,14 +25,25 @@ from alembic.operations import MigrationScript, Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import JSON, Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from pubcellar.config.database_url import database_url
 from pubcellar.core.errors import DatabaseRefused
 from pubcellar.storage.column_types import UtcDateTime
 from pubcellar.storage.databases import Database, database_named
 from pubcellar.storage.models import Base
+from pubcellar.storage.revisions import Revisions
 from pubcellar.storage.sqlite import SqliteDatabase
+from pubcellar.storage.states import Standing, look
 
 PATIENCE = timedelta(seconds=30)
+
+DEFAULT_URL = "sqlite:///cache.db"
+"""What `[database] url` is where a configuration does not say; a test holds that it is."""
+
+HARMLESS = ("stamp", "current")
+"""Commands for databases whose revision is wrong or not known."""
 
 
 def run() -> None:
@@ -76,15 +88,38 @@ def require_foreign_keys(connection: Connection) -> None:
 
 async def run_on(named: Database, is_throw_away: bool) -> None:
     """Run what the command asked for on a database."""
-    engine = named.migration_engine(PATIENCE)
+    try:
+        named.require_place()
+        engine = named.migration_engine(PATIENCE)
+    except DatabaseRefused as error:
+        raise CommandError(str(error)) from None
     try:
         if is_throw_away:
             async with engine.begin() as connection:
                 await connection.run_sync(bring_to_head)
+        else:
+            await require_usable(engine, named)
         async with engine.begin() as connection:
             await connection.run_sync(run_migrations)
     finally:
         await engine.dispose()
+
+
+async def require_usable(engine: AsyncEngine, named: Database) -> None:
+    """Raise CommandError when the command could harm the database; a broken one may be mended."""
+    command = getattr(context.config.cmd_opts, "cmd", None)
+    if command is not None and command[0].__name__ in HARMLESS:
+        return
+    try:
+        revisions = Revisions(Path(context.script.dir))
+        async with engine.begin() as connection:
+            state = await connection.run_sync(look, named, revisions)
+        if state.standing is not Standing.BROKEN:
+            state.require_usable()
+    except (DatabaseRefused, ValueError) as error:
+        raise CommandError(str(error)) from None
+    except DBAPIError as error:
+        raise CommandError(str(named.refusal(error))) from None
 
 
 def bring_to_head(connection: Connection) -> None:
@@ -123,13 +158,14 @@ def configured_url() -> str | None:
         return None
     try:
         with open(name, "rb") as file:
-            return str(tomllib.load(file)["database"]["url"])
+            table = tomllib.load(file).get("database", {})
+        return database_url(table.get("url", DEFAULT_URL), Path(name).absolute().parent)
     except OSError as error:
         raise CommandError(f"PUBCELLAR_CONFIG: {name}: {error.strerror}") from None
     except tomllib.TOMLDecodeError as error:
         raise CommandError(f"PUBCELLAR_CONFIG: {name}: {error}") from None
-    except (KeyError, TypeError):
-        raise CommandError(f"PUBCELLAR_CONFIG: {name} has no [database] url") from None
+    except (AttributeError, ValueError) as error:
+        raise CommandError(f"PUBCELLAR_CONFIG: {name}: [database] url: {error}") from None
 
 
 def render_item(kind: str, item: Any, autogen_context: AutogenContext) -> str | Literal[False]:

@@ -3,14 +3,25 @@
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred
 
+from throw_away_postgresql import ThrowAwayPostgresql
+
 Result = TypeVar("Result")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--every-combination",
+        action="store_true",
+        help="run the server tests with every server and every database, not a choice of them",
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,3 +47,40 @@ def wait_for_coroutine() -> Callable[[Coroutine[Any, Any, Result]], Result]:
         return pytest_twisted.blockon(Deferred.fromFuture(asyncio.ensure_future(coroutine)))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def shared_postgresql() -> Iterator[ThrowAwayPostgresql]:
+    server = ThrowAwayPostgresql()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def postgresql(shared_postgresql: ThrowAwayPostgresql) -> Iterator[ThrowAwayPostgresql]:
+    """Return the server that all tests share; a test may end it, or let it hang."""
+    yield shared_postgresql
+    shared_postgresql.recover()
+
+
+@pytest.fixture
+def postgresql_url(postgresql: ThrowAwayPostgresql) -> Iterator[str]:
+    """Return the URL of a new, empty database in PostgreSQL."""
+    with postgresql.database() as name:
+        yield postgresql.url(name)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Return the URL of a database in SQLite, of which there is no file yet."""
+    return f"sqlite:///{tmp_path}/cache.db"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Return the URL of a new, empty database, of each kind that there is."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url

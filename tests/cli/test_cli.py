@@ -29,7 +29,7 @@ class Wiring(ModuleType):
         super().__init__("pubcellar.wiring")
         self.ran: list[Settings] = []
         self.exit_code = 0
-        self.refusal: Exception | None = None
+        self.refusal: BaseException | None = None
 
     def run(self, settings: Settings) -> int:
         self._refuse()
@@ -124,12 +124,36 @@ class TestRun:
         self, wiring: Wiring, configuration: Path, output: Output
     ) -> None:
         wiring.refusal = DatabaseRefused("cache.db is no SQLite database: move it away")
-        assert cli.main(["run", "--config", str(configuration)]) == 1
+        assert cli.main(["run", "--config", str(configuration)]) == 10
         assert output() == ("", "cache.db is no SQLite database: move it away\n")
+
+    def test_a_mistake_of_ours_ends_it_in_one_line_and_the_traceback_is_for_the_log(
+        self,
+        wiring: Wiring,
+        configuration: Path,
+        output: Output,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        wiring.refusal = ZeroDivisionError("nothing\nmore")
+        caplog.set_level("DEBUG", "pubcellar")
+        assert cli.main(["run", "--config", str(configuration)]) == 70
+        out, err = output()
+        assert out == ""
+        assert err.startswith("this should not happen: ZeroDivisionError: nothing; please report")
+        assert err.count("\n") == 1
+        (record,) = [record for record in caplog.records if record.name == "pubcellar.cli"]
+        assert (record.levelname, bool(record.exc_info)) == ("DEBUG", True)
 
 
 @pytest.mark.parametrize("command", ["run", "check"])
 class TestBothCommands:
+    def test_an_interruption_is_no_traceback(
+        self, wiring: Wiring, configuration: Path, output: Output, command: str
+    ) -> None:
+        wiring.refusal = KeyboardInterrupt()
+        assert cli.main([command, "--config", str(configuration)]) == 130
+        assert output() == ("", "interrupted\n")
+
     def test_a_wrong_configuration_is_told_and_nothing_is_started(
         self, wiring: Wiring, configuration: Path, output: Output, command: str
     ) -> None:
@@ -214,9 +238,10 @@ def test_without_a_command_that_exists_it_says_which_there_are(
     assert output()[1].startswith("usage: pubcellar")
 
 
-def test_the_help_names_both_commands(output: Output) -> None:
+def test_the_help_names_all_commands(output: Output) -> None:
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     out, _ = output()
     assert "run" in out
     assert "check" in out
+    assert "db" in out

@@ -124,3 +124,24 @@ def test_nothing_is_written_anywhere(write: Write) -> None:
     before = sorted(path.parent.rglob("*"))
     load_settings(path, ENVIRON)
     assert sorted(path.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("url", "is_told"),
+    [
+        ("postgresql://user:hush@host/name", True),
+        ("postgresql://user@host/name?sslpassword=hush", True),
+        ("postgresql:///name?host=/run/postgresql", False),
+        ("sqlite:///cache.db", False),
+    ],
+)
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_password_of_the_database_that_others_can_read_is_warned_about(
+    write: Write, url: str, is_told: bool, mode: int
+) -> None:
+    path = write(f'[database]\nurl = "{url}"\n')
+    path.chmod(mode)
+    warnings = load_settings(path, ENVIRON).warnings
+    told = [warning for warning in warnings if "the password of the database" in warning]
+    assert bool(told) is (is_told and mode == 0o644)
+    assert "hush" not in "".join(warnings)

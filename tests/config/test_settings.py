@@ -20,6 +20,7 @@ DURATIONS = [
     "max_stale",
     "max_age",
     "reanalyse_after",
+    "forget_after",
     "retry_after",
     "retry_at_most",
     "parser_timeout",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +16,9 @@ from pubcellar.core.errors import ItemNotFound
 from pubcellar.core.paging import fitting, slice_of
 from pubcellar.core.records import ParsedItem, StoredPage
 from pubcellar.core.values import PageRequest
-from pubcellar.storage import SqlStore, open_store, prepare_database
+from pubcellar.storage import SqlStore, open_store
+
+Result = TypeVar("Result")
 
 HUGE = 10**30
 OLDEST_FIRST = [f"id{number}" for number in range(250)]
@@ -117,12 +119,26 @@ class TestPage:
         assert (await store.id_page(KEY, PageRequest(before=""), newest_first=True)).count == 0
 
 
+Elsewhere = Callable[[Coroutine[Any, Any, Result]], Result]
+
+
 @pytest.fixture
-def elsewhere() -> Iterator[Callable[[Coroutine[Any, Any, None]], None]]:
+def elsewhere() -> Iterator[Elsewhere[Any]]:
     """Run coroutines on a loop in another thread, since hypothesis calls plain functions only."""
     with ThreadPoolExecutor(1) as thread, asyncio.Runner() as runner:
         yield lambda coroutine: thread.submit(runner.run, coroutine).result()
         thread.submit(runner.close).result()
+
+
+@pytest.fixture
+def stores(
+    sqlite_url: str, postgresql_url: str, elsewhere: Elsewhere[Any]
+) -> Iterator[list[SqlStore]]:
+    """Return a store of each kind, for `elsewhere`."""
+    stores = [elsewhere(open_store(url)) for url in (sqlite_url, postgresql_url)]
+    yield stores
+    for store in stores:
+        elsewhere(store.close())
 
 
 TOKENS = [f"id{number}" for number in range(40)]
@@ -151,8 +167,8 @@ class TestAgainstTheCore:
     )
     def test_pages_are_those_of_the_list(
         self,
-        database_url: str,
-        elsewhere: Callable[[Coroutine[Any, Any, None]], None],
+        stores: list[SqlStore],
+        elsewhere: Elsewhere[None],
         sizes: list[int],
         asked: list[PageRequest],
         max_bytes: int,
@@ -161,16 +177,9 @@ class TestAgainstTheCore:
     ):
         content = [item(name, "x" * n) for name, n in zip(TOKENS, sizes, strict=False)]
         content = data.draw(st.permutations(content))
-        elsewhere(self._compare_all(database_url, content, asked, max_bytes, newest_first))
-
-    async def _compare_all(self, database_url: str, content: list[ParsedItem], *how: Any) -> None:
-        await prepare_database(database_url)
-        store = await open_store(database_url)
-        try:
-            await self._hold(store, content)
-            await self._compare(store, content, *how)
-        finally:
-            await store.close()
+        for store in stores:
+            elsewhere(self._hold(store, content))
+            elsewhere(self._compare(store, content, asked, max_bytes, newest_first))
 
     async def _hold(self, store: SqlStore, content: list[ParsedItem]) -> None:
         await store.save_node(node())

@@ -1,6 +1,5 @@
 """What is particular to SQLite: settings, locks, full and missing files."""
 
-import asyncio
 import os
 import shutil
 import sqlite3
@@ -12,12 +11,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
-from store_values import ALL, KEY, NOW, hold, item, items, node
+from sqlalchemy.exc import OperationalError
+from store_values import KEY, hold, item, items, node
 
-from pubcellar.core.errors import DatabaseRefused, StoreConflict, StoreUnavailable
-from pubcellar.core.states import NodeState
-from pubcellar.core.values import PageRequest
+from pubcellar.core.errors import DatabaseRefused, StoreUnavailable
 from pubcellar.storage import SqlStore, open_store, prepare_database
+from pubcellar.storage.sqlite import SqliteDatabase
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -67,15 +66,6 @@ class TestSettings:
             assert connection.scalar(text("PRAGMA journal_mode")) == "delete"
         engine.dispose()
 
-    async def test_snapshot_of_a_reader_outlasts_a_write(self, store: SqlStore):
-        await hold(store, ["a"])
-        count = text("SELECT count(*) FROM pubsub_item")
-        async with store._connections.reading() as connection:
-            assert await connection.scalar(count) == 1
-            await store.put_item(KEY, item("b"), to_newest_end=False)
-            assert await connection.scalar(count) == 1
-        assert await store.item_ids(KEY) == ["a", "b"]
-
     async def test_what_was_committed_survives_the_death_of_the_process(
         self, store: SqlStore, path: Path, tmp_path: Path
     ):
@@ -91,13 +81,6 @@ class TestSettings:
         successor = await open_store(url)
         assert await successor.item_ids(KEY) == ["a", "b"]
         await successor.close()
-
-    async def test_state_outside_the_known_ones_cannot_be_stored(self, store: SqlStore):
-        await store.save_node(node())
-        with pytest.raises(StoreConflict):
-            async with store._connections.writing() as connection:
-                await connection.execute(text("UPDATE pubsub_node SET state = 'asleep'"))
-        assert await store.node(KEY) == node()
 
     @pytest.mark.parametrize(
         ("query", "step"),
@@ -194,81 +177,30 @@ class TestFullAndGone:
     async def test_database_without_tables_is_unavailable(self, tmp_path: Path):
         (tmp_path / "empty.db").touch()
         store = await open_store(f"sqlite:///{tmp_path}/empty.db")
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreUnavailable, match="is not the one this version works with"):
             await store.node(KEY)
         await store.close()
 
-    async def test_closed_store_is_unavailable(self, store: SqlStore):
-        await store.close()
-        await store.close()
-        with pytest.raises(StoreUnavailable, match="closed"):
-            await store.node(KEY)
-        with pytest.raises(StoreUnavailable, match="closed"):
-            await store.save_node(node())
-
-
-class TestTasks:
-    async def test_writes_at_once_wait_for_each_other(self, store: SqlStore):
-        await store.save_node(node())
-        await asyncio.gather(
-            *(store.put_item(KEY, item(f"id{n}"), to_newest_end=False) for n in range(60)),
-            *(store.page(KEY, PageRequest(), newest_first=True, max_bytes=ALL) for _ in range(60)),
-        )
-        found = await store.node(KEY)
-        assert found is not None
-        assert found.item_count == len(await store.item_ids(KEY)) == 60
-
-    async def test_write_whose_caller_is_cancelled_comes_to_its_end(self, store: SqlStore):
-        await store.save_node(node())
-        for name in ("a", "b", "c"):
-            writing = asyncio.ensure_future(store.put_item(KEY, item(name), to_newest_end=False))
-            await asyncio.sleep(0)  # it begins
-            writing.cancel()
-            await asyncio.wait([writing])
-            assert writing.cancelled()
-        await store.put_item(KEY, item("d"), to_newest_end=False)
-        assert await store.item_ids(KEY) == ["a", "b", "c", "d"]
-
-    async def test_cancelled_writes_leave_no_lock(self, store: SqlStore):
-        held = await hold(store, ["a"])
-        for turns in range(30):
-            writing = asyncio.ensure_future(store.stage(KEY, items(["b", "c"])))
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            writing.cancel()
-            await asyncio.wait([writing])
-            await store.discard_staged(KEY)
-        async with asyncio.timeout(30):
-            await store.stage(KEY, items(["d"]))
-            assert (await store.publish_staged(held, ["d"])).item_count == 1
-
-    async def test_cancelled_reads_leave_the_connections_usable(self, store: SqlStore):
-        await hold(store, [f"id{n}" for n in range(50)])
-        for turns in range(30):
-            reading = asyncio.ensure_future(store.item_ids(KEY))
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            reading.cancel()
-            await asyncio.wait([reading])
-        assert await asyncio.gather(*(store.count_nodes() for _ in range(8))) == [1] * 8
-
-    async def test_make_stale_while_a_page_is_read(self, store: SqlStore):
-        await hold(store, ["a"])
-        _, page = await asyncio.gather(
-            store.make_stale(NOW),
-            store.page(KEY, PageRequest(), newest_first=True, max_bytes=ALL),
-        )
-        assert page.count == 1
-        found = await store.node(KEY)
-        assert found is not None
-        assert found.state is NodeState.STALE
+    @pytest.mark.parametrize(
+        ("code", "said"),
+        [
+            (sqlite3.SQLITE_FULL, "is full, or its disk is; make room on its disk"),
+            (sqlite3.SQLITE_IOERR | 3 << 8, "written to its disk; look after its disk"),
+            (sqlite3.SQLITE_SCHEMA, "is not the one this version works with; see to it"),
+        ],
+    )
+    def test_remedy_is_for_what_is_wrong(self, path: Path, code: int, said: str):
+        original = sqlite3.OperationalError()
+        original.sqlite_errorcode = code
+        refusal = SqliteDatabase(path).refusal(OperationalError("SELECT", {}, original))
+        assert f"{path} " in str(refusal)
+        assert said in str(refusal)
 
 
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("postgresql://user:hush@host/name", "postgresql://"),
-        ("mysql://host/name", "mysql://"),
+        ("mysql://user:hush@host/name", "mysql://"),
         ("sqlite://", "three slashes"),
         ("sqlite:///:memory:", "three slashes"),
         ("sqlite:///cache.db?mode=ro", "no parameters"),

@@ -100,6 +100,18 @@ class TestPublishStaged:
         await store.publish_staged(held, ["c", "a", "b"], reuse_current=True)
         assert await store.item_ids(KEY) == ["c", "a", "b"]
 
+    @pytest.mark.parametrize("reuse_current", [False, True])
+    async def test_ids_that_could_be_taken_for_something_else(
+        self, store: SqlStore, reuse_current: bool
+    ):
+        odd = ["NULL", "null", "{a,b}", "a,b", '"', "'", "\\", "a\\'b", "%s", ":place", " ", "é"]
+        held = await hold(store, odd if reuse_current else ["a"])
+        if not reuse_current:
+            await store.stage(KEY, items(odd))
+        odd.reverse()
+        await store.publish_staged(held, odd, reuse_current=reuse_current)
+        assert await store.item_ids(KEY) == odd
+
     @pytest.mark.parametrize(
         ("order", "reuse_current"),
         [

@@ -1,7 +1,7 @@
 """Reads a configuration file, and returns settings or everything that is wrong with it."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from pubcellar.config.advice import advice
 from pubcellar.config.between_tables import problems_between_tables
+from pubcellar.config.database_url import has_password
 from pubcellar.config.problems import problems_of, tables
-from pubcellar.config.secret import FoundSecret, find_secret
+from pubcellar.config.secret import OTHERS_MAY_READ, FoundSecret, find_secret, shown_to_others
 from pubcellar.config.settings import Document, Settings
 from pubcellar.core.errors import ConfigError
 
@@ -39,8 +40,15 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
         **dict(checked),
         source=path.absolute(),
         secret_source=found.source,
-        warnings=(*found.warnings, *advice(checked)),
+        warnings=(*found.warnings, *_shown_password(path, checked), *advice(checked)),
     )
+
+
+def _shown_password(path: Path, document: Document) -> Iterator[str]:
+    """Yield a warning if the database's password is for everybody to read."""
+    mode = path.stat().st_mode
+    if has_password(document.database.url) and mode & OTHERS_MAY_READ:
+        yield shown_to_others(path, mode, "the password of the database")
 
 
 def _parsed(path: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 SECRET_VARIABLE = "PUBCELLAR_COMPONENT_SECRET"
 CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
 CREDENTIAL = "component_secret"
+OTHERS_MAY_READ = 0o077
 LONGEST_SECRET_BYTES = 4096
 
 
@@ -133,13 +134,18 @@ def _checked(secret: str, source: str, subject: str) -> FoundSecret:
 
 
 def _with_warning(found: FoundSecret, path: Path, mode: int) -> FoundSecret:
-    if not mode & 0o077 or found.problems:
+    if not mode & OTHERS_MAY_READ or found.problems:
         return found
-    warning = (
-        f"{path} holds the secret, and others than its owner can read it "
+    warning = shown_to_others(path, mode, "the secret")
+    return FoundSecret(found.value, found.source, warnings=(warning,))
+
+
+def shown_to_others(path: Path, mode: int, what: str) -> str:
+    """Return the warning about a file with something in it that others should not read."""
+    return (
+        f"{path} holds {what}, and others than its owner can read it "
         f"(mode {stat.S_IMODE(mode):04o}): chmod 600 it"
     )
-    return FoundSecret(found.value, found.source, warnings=(warning,))
 
 
 def _problem(text: str) -> FoundSecret:

@@ -117,6 +117,7 @@ class CacheSettings(Table):
     max_stale: Duration = timedelta(days=1)
     max_age: Duration = timedelta(minutes=5)
     reanalyse_after: Duration = timedelta(days=1)
+    forget_after: Duration = timedelta(days=7)
     retry_after: Duration = timedelta(seconds=30)
     retry_at_most: Duration = timedelta(hours=1)
     page_size: Annotated[Count, Field(le=10_000)] = 100

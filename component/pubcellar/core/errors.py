@@ -121,6 +121,15 @@ class UpstreamRefused(UpstreamError):
         self.error_xml = error_xml
 
 
+def is_passing(error: UpstreamRefused) -> bool:
+    """Tell whether the same request may be granted later (RFC 6120 section 8.3.2).
+
+    A service that is being reloaded says `cancel` too.
+    """
+    is_ill = error.condition in ("service-unavailable", "internal-server-error")
+    return is_ill or error.error_type == "wait"
+
+
 class StorageError(ProxyError):
     """Our own database is at fault; abstract."""
 
@@ -156,4 +165,32 @@ class ConfigError(Exception):
 
 
 class DatabaseRefused(Exception):
-    """The database is not one we may work with; the message says what was found and the remedy."""
+    """The database cannot be used; the message says in one line what was found and the remedy.
+
+    Raised as it is where the database cannot be reached, opened, locked or written to; the
+    subclasses say what else is in the way. Each has an exit code of its own.
+    """
+
+
+class DatabaseAhead(DatabaseRefused):
+    """A newer version made it, or brought it to a revision that this one does not know."""
+
+
+class DatabaseUnversioned(DatabaseRefused):
+    """It holds tables of ours, but nothing says of which revision they are."""
+
+
+class DatabaseForeign(DatabaseRefused):
+    """It is no database of ours: others' tables, another program's revision, or no database."""
+
+
+class DatabaseBroken(DatabaseRefused):
+    """It is damaged, or a table or column of ours is missing or not as its revision made it."""
+
+
+class MigrationFailed(DatabaseRefused):
+    """A migration, or the copy before it, failed; the database is as it was before."""
+
+
+class NoSuchRevision(Exception):
+    """The revision that a command names does not exist, or does not lie in its direction."""

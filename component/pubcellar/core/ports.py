@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from pubcellar.core.records import (
+    HeldNode,
     NodeRecord,
     ParsedItem,
     ServiceRecord,
@@ -26,6 +27,9 @@ from pubcellar.core.values import (
     Request,
     SubscriptionState,
 )
+from pubcellar.core.verdicts import Analysers as Analysers
+from pubcellar.core.verdicts import Claim as Claim
+from pubcellar.core.verdicts import Verdict as Verdict
 
 
 class Clock(Protocol):
@@ -74,6 +78,10 @@ class Store(Protocol):
         """
         ...
 
+    async def save_node_without_items(self, record: NodeRecord) -> None:
+        """Save the record as `save_node` does, and delete all items of the node with that."""
+        ...
+
     async def forget_node(self, key: NodeKey) -> None:
         """Delete a node with all its items; nothing happens when there is none."""
         ...
@@ -104,7 +112,11 @@ class Store(Protocol):
         self, verified_before: datetime, read_since: datetime, limit: int
     ) -> list[NodeKey]:
         """Return LIVE nodes read since `read_since` with contents last verified before
-        `verified_before`, the longest unverified first."""
+        `verified_before`, the longest unverified first.
+
+        Only those that we are subscribed to, and none of personal services: what is held of others
+        is fetched anew when it is read.
+        """
         ...
 
     async def least_recently_read(self, limit: int) -> list[NodeKey]:
@@ -113,6 +125,46 @@ class Store(Protocol):
 
     async def record_reads(self, reads: Mapping[NodeKey, datetime]) -> None:
         """Set `last_read_at` of every node named, where it has a record."""
+        ...
+
+    # Nodes whose analyser has changed
+
+    async def held_nodes(self, after: NodeKey | None, limit: int) -> list[HeldNode]:
+        """Return nodes that are held or set aside, in an order of their keys, at most `limit`.
+
+        Args:
+            after: the last node of the page before; None for the first page.
+            limit: how many.
+        """
+        ...
+
+    async def set_aside(self, reasons: Mapping[NodeKey, str], now: datetime) -> None:
+        """Turn nodes that are held NO_SYNC, each for its reason.
+
+        Their items stay, and `subscription` says what is to be ended. They may be looked at again
+        at once. Nodes in NO_SYNC are left as they are.
+        """
+        ...
+
+    async def take_back(self, keys: Sequence[NodeKey], now: datetime) -> None:
+        """Turn those of the nodes that are set aside STALE, to be tried at once."""
+        ...
+
+    async def look_at_all_again(self) -> None:
+        """Clear `retry_at` of every node in NO_SYNC: what made it so may have been changed."""
+        ...
+
+    async def nodes_to_unsubscribe(
+        self, now: datetime, limit: int, excluding: Sequence[BareJID] = ()
+    ) -> list[NodeKey]:
+        """Return nodes in NO_SYNC with a subscription of ours, whose `retry_at` has come.
+
+        Nodes of services in `excluding` are left out.
+        """
+        ...
+
+    async def nodes_to_forget(self, set_aside_before: datetime, limit: int) -> list[NodeKey]:
+        """Return nodes that were set aside before that time, those set aside first, first."""
         ...
 
     # Items, staged
@@ -274,6 +326,15 @@ class ServiceReader(Protocol):
         """Return disco#info of the node (XEP-0060 section 5.4)."""
         ...
 
+    async def is_open_to_strangers(self, key: NodeKey) -> bool | None:
+        """Tell whether the service gives an item of the node to somebody it has never heard of.
+
+        The one question that is not asked in our own name, but in that of an address made up for
+        it: it can have no affiliation, no subscription and no place in a roster. False where the
+        service refuses, None where there is no item to be given.
+        """
+        ...
+
     async def item_ids(self, key: NodeKey) -> list[str]:
         """Return the ids that disco#items of the node lists, in the service's order (5.5).
 
@@ -306,49 +367,4 @@ class ServiceReader(Protocol):
 
     async def unsubscribe(self, key: NodeKey) -> None:
         """End our own subscription (XEP-0060 section 6.2)."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What an analyser made of a node.
-
-    Attributes:
-        analyser: its name.
-        type: its word for what the node holds.
-        subtype: a finer word, or None.
-        to_sync: whether the node is to be held.
-    """
-
-    analyser: str
-    type: str
-    subtype: str | None
-    to_sync: bool
-
-
-class Analysers(Protocol):
-    """The registered analysers, in the order of their registration."""
-
-    def needs_namespace(self, node: str) -> bool:
-        """Tell whether the verdict on `node` may depend on what its items hold."""
-        ...
-
-    async def analyse(self, key: NodeKey, namespace: str | None) -> Verdict | None:
-        """Return the verdict of the first analyser that matches, or None.
-
-        Args:
-            key: the node.
-            namespace: payload namespace of its first item, or None when it has none.
-
-        Raises:
-            AnalyserError: an analyser matched and then failed, or took too long.
-        """
-        ...
-
-    async def parse(self, analyser: str, key: NodeKey, items: Sequence[Item]) -> list[ParsedItem]:
-        """Return the items with what the analyser's parser makes of them, in the same order.
-
-        An item whose parser fails or takes too long comes back raw; the failure is counted and
-        logged. Never raises.
-        """
         ...

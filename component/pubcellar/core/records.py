@@ -19,11 +19,12 @@ class NodeRecord:
         state: where it stands.
         reason: why it stands there, for people; never empty in NO_SYNC and FAILED.
         analyser: name of the analyser that matched, or None.
-        type: the analyser's word for what the node holds, such as `blog`.
+        type: the analyser's word for what the node holds, such as `blog`; None without an analyser,
+            and where a node is set aside because its analyser itself gave it up.
         subtype: a finer word, such as `comment`.
         access_model: as disco#info last said; None, like any value but `open`, counts as not open.
         info: the payload of the service's disco#info answer for the node, to be given as it is.
-        subscription: state of the proxy's own subscription.
+        subscription: state of the proxy's own subscription; in NO_SYNC, one that is to be ended.
         generation: number of the complete set of items that readers see; 0 when there is none yet.
         item_count: how many items that set has.
         size_bytes: sum of `Item.size_bytes` over that set.
@@ -55,6 +56,30 @@ class NodeRecord:
     items_verified_at: datetime | None = None
     last_read_at: datetime | None = None
     retry_at: datetime | None = None
+
+    @property
+    def is_set_aside(self) -> bool:
+        """Whether the node is not held any more, and its items are kept for a while."""
+        return self.state is NodeState.NO_SYNC and self.generation > 0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldNode:
+    """As much of a node as tells who takes it.
+
+    Attributes:
+        key: service and node.
+        state: where it stands.
+        analyser: name of the analyser that it is, or was, held for; None if there was none.
+        type: that analyser's word for what it holds.
+        namespaces: payload namespaces of its newest and its oldest item, as far as they have one.
+    """
+
+    key: NodeKey
+    state: NodeState
+    analyser: str | None
+    type: str | None
+    namespaces: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,30 @@ Implements the port `core.ports.Store`. Imports `core` alone, and knows nothing 
 the queries of scripts and of authors of analysers; the component itself never lets them out.
 """
 
-from pubcellar.storage.migrate import database_state, prepare_database
+from pubcellar.storage.backup import copies
+from pubcellar.storage.migrate import (
+    Migrated,
+    database_state,
+    downgrade_database,
+    prepare_database,
+    upgrade_database,
+)
 from pubcellar.storage.models import PubsubItem, PubsubNode, PubsubService
 from pubcellar.storage.sql_store import SqlStore, open_store
+from pubcellar.storage.states import DatabaseState, Standing
 
 __all__ = [
+    "DatabaseState",
+    "Migrated",
     "PubsubItem",
     "PubsubNode",
     "PubsubService",
     "SqlStore",
+    "Standing",
+    "copies",
     "database_state",
+    "downgrade_database",
     "open_store",
     "prepare_database",
+    "upgrade_database",
 ]

@@ -4,10 +4,11 @@ from datetime import timedelta
 from typing import Protocol
 
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pubcellar.core.errors import DatabaseRefused
+from pubcellar.storage.postgresql import PostgresqlDatabase
 from pubcellar.storage.sqlite import SqliteDatabase
 
 EXAMPLE = 'write for example url = "sqlite:///cache.db" or "postgresql://user@host/name"'
@@ -29,6 +30,17 @@ class Database(Protocol):
 
     def is_missing(self) -> bool:
         """Tell, without opening anything, whether there is certainly nothing in it yet."""
+        ...
+
+    def mark(self) -> object:
+        """Return what changes when others write in a way that a look might see half of.
+
+        Where it is not the same before and after a look, what that found is not to be trusted.
+        """
+        ...
+
+    def refusal(self, error: DBAPIError) -> DatabaseRefused:
+        """Return what to tell the operator when it cannot be looked at or migrated."""
         ...
 
     def looking_engine(self, patience: timedelta) -> AsyncEngine:
@@ -68,6 +80,8 @@ def database_named(url: str) -> Database:
         raise DatabaseRefused(f"[database] url: this is not a database URL; {EXAMPLE}") from None
     if parsed.drivername == "sqlite":
         return SqliteDatabase.of(parsed)
+    if parsed.drivername == "postgresql":
+        return PostgresqlDatabase.of(parsed)
     raise DatabaseRefused(
         f"[database] url: begins with {parsed.drivername}://, which is no kind of database that"
         f" Pubcellar knows; {EXAMPLE}"

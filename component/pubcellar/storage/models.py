@@ -14,6 +14,9 @@ by `node_id` would also find those that a synchronisation has staged::
             .order_by(PubsubItem.position.desc())
         )
 
+LIKE takes `Cellar` for `cellar` in SQLite, and not in PostgreSQL: `icontains` means the same in
+both. In PostgreSQL a statement of a session may take ten seconds.
+
 The schema is made by the migrations alone; a test holds that they and these classes agree.
 """
 

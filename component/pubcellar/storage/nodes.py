@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pubcellar.core.records import NodeRecord, ServiceRecord
 from pubcellar.core.states import NodeState
-from pubcellar.core.values import BareJID, NodeKey
+from pubcellar.core.values import BareJID, NodeKey, SubscriptionState
 from pubcellar.storage.models import PubsubItem, PubsubNode, PubsubService
 from pubcellar.storage.rows import (
     IDS_PER_STATEMENT,
@@ -133,13 +133,23 @@ async def to_mend(
         .where(_in_doubt(), or_(PubsubNode.retry_at.is_(None), PubsubNode.retry_at <= now))
         .order_by(PubsubNode.last_read_at.desc().nulls_last(), PubsubNode.id)
     )
+    return await keys_elsewhere(connection, query, excluding, limit)
+
+
+async def keys_elsewhere(
+    connection: AsyncConnection,
+    query: Select[str, str],
+    excluding: Collection[BareJID],
+    limit: int,
+) -> list[NodeKey]:
+    """Return the first nodes that `query` finds by service and name, but those of some services."""
     if len(excluding) <= IDS_PER_STATEMENT:
         query = query.where(PubsubNode.service.not_in(excluding)).limit(limit)
-        return await _keys(connection, query)
-    return await _keys_elsewhere(connection, query, frozenset(excluding), limit)
+        return await keys_of(connection, query)
+    return await _filtered(connection, query, frozenset(excluding), limit)
 
 
-async def _keys_elsewhere(
+async def _filtered(
     connection: AsyncConnection,
     query: Select[str, str],
     excluding: frozenset[BareJID],
@@ -169,11 +179,14 @@ async def to_verify(
             PubsubNode.state == NodeState.LIVE.value,
             PubsubNode.last_read_at >= read_since,
             unverified,
+            # The others are only as fresh as their last fetch; a read has them fetched again.
+            PubsubNode.subscription == SubscriptionState.SUBSCRIBED.value,
+            PubsubNode.service.not_like("%@%"),
         )
         .order_by(PubsubNode.items_verified_at.asc().nulls_first(), PubsubNode.id)
         .limit(limit)
     )
-    return await _keys(connection, query)
+    return await keys_of(connection, query)
 
 
 async def least_recently_read(connection: AsyncConnection, limit: int) -> list[NodeKey]:
@@ -212,6 +225,7 @@ async def record_reads(connection: AsyncConnection, reads: Mapping[NodeKey, date
         await connection.execute(statement, batch)
 
 
-async def _keys(connection: AsyncConnection, query: Select[str, str]) -> list[NodeKey]:
+async def keys_of(connection: AsyncConnection, query: Select[str, str]) -> list[NodeKey]:
+    """Return the nodes that `query` finds by service and name."""
     rows = (await connection.execute(query)).all()
     return [NodeKey(BareJID(service), name) for service, name in rows]

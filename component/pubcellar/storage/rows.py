@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Table, and_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pubcellar.core.records import NodeRecord, ParsedItem, ServiceRecord
+from pubcellar.core.records import HeldNode, NodeRecord, ParsedItem, ServiceRecord
 from pubcellar.core.states import NodeState
 from pubcellar.core.traits import ServiceTraits
 from pubcellar.core.values import BareJID, Item, NodeKey, SubscriptionState
@@ -137,6 +137,18 @@ def node_record(row: Any) -> NodeRecord:
         items_verified_at=row.items_verified_at,
         last_read_at=row.last_read_at,
         retry_at=row.retry_at,
+    )
+
+
+def held_node(row: Any) -> HeldNode:
+    """Return what a row of `pubsub_node` says of who takes it, with the namespaces found for it."""
+    namespaces = dict.fromkeys((row.newest_namespace, row.oldest_namespace))
+    return HeldNode(
+        key=NodeKey(BareJID(row.service), row.name),
+        state=NodeState(row.state),
+        analyser=row.analyser,
+        type=row.type,
+        namespaces=tuple(namespace for namespace in namespaces if namespace is not None),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pubcellar.core.records import (
+    HeldNode,
     NodeRecord,
     ParsedItem,
     ServiceRecord,
@@ -13,7 +14,7 @@ from pubcellar.core.records import (
     StoredPage,
 )
 from pubcellar.core.values import BareJID, Item, NodeKey, PageRequest
-from pubcellar.storage import items, nodes, pages, staging
+from pubcellar.storage import items, nodes, pages, setting_aside, staging
 from pubcellar.storage.connections import Connections
 from pubcellar.storage.databases import database_named
 from pubcellar.storage.rows import utc_now
@@ -88,6 +89,12 @@ class SqlStore:
         """See `Store.save_node`."""
         await self._connections.write(lambda connection: nodes.save(connection, record))
 
+    async def save_node_without_items(self, record: NodeRecord) -> None:
+        """See `Store.save_node_without_items`."""
+        await self._connections.write(
+            lambda connection: setting_aside.save_without_items(connection, record)
+        )
+
     async def forget_node(self, key: NodeKey) -> None:
         """See `Store.forget_node`."""
         await self._connections.write(lambda connection: nodes.forget(connection, key))
@@ -129,6 +136,44 @@ class SqlStore:
         if not reads:
             return
         await self._connections.write(lambda connection: nodes.record_reads(connection, reads))
+
+    # Nodes whose analyser has changed
+
+    async def held_nodes(self, after: NodeKey | None, limit: int) -> list[HeldNode]:
+        """See `Store.held_nodes`."""
+        return await self._connections.read(
+            lambda connection: setting_aside.held(connection, after, limit)
+        )
+
+    async def set_aside(self, reasons: Mapping[NodeKey, str], now: datetime) -> None:
+        """See `Store.set_aside`."""
+        await self._connections.write(
+            lambda connection: setting_aside.set_aside(connection, reasons, now)
+        )
+
+    async def take_back(self, keys: Sequence[NodeKey], now: datetime) -> None:
+        """See `Store.take_back`."""
+        await self._connections.write(
+            lambda connection: setting_aside.take_back(connection, keys, now)
+        )
+
+    async def look_at_all_again(self) -> None:
+        """See `Store.look_at_all_again`."""
+        await self._connections.write(setting_aside.look_at_all_again)
+
+    async def nodes_to_unsubscribe(
+        self, now: datetime, limit: int, excluding: Sequence[BareJID] = ()
+    ) -> list[NodeKey]:
+        """See `Store.nodes_to_unsubscribe`."""
+        return await self._connections.read(
+            lambda connection: setting_aside.to_unsubscribe(connection, now, limit, excluding)
+        )
+
+    async def nodes_to_forget(self, set_aside_before: datetime, limit: int) -> list[NodeKey]:
+        """See `Store.nodes_to_forget`."""
+        return await self._connections.read(
+            lambda connection: setting_aside.to_forget(connection, set_aside_before, limit)
+        )
 
     # Items, staged
 

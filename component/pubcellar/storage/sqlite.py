@@ -5,7 +5,9 @@ BEGIN is sent when SQLAlchemy begins.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -13,10 +15,11 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, event
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from pubcellar.core.errors import DatabaseRefused
+from pubcellar.storage.failures import condition_of, sqlite_code
 
 READERS = 4
 """Connections that read at the same time; each is a thread."""
@@ -28,8 +31,21 @@ POOL_PATIENCE = timedelta(seconds=5)
 
 WAL_KEPT_BYTES = 64 * 1024 * 1024
 
+# What else can be wrong is who may use the file, and how.
+_REMEDIES = {
+    sqlite3.SQLITE_FULL: "make room on its disk, or name another file",
+    sqlite3.SQLITE_IOERR: (
+        "look after its disk, of which the system's log may say more, or name another file"
+    ),
+}
+
 # Never mode "rwc": a file that has gone must not come back empty.
 _WRITABLE = {"mode": "rw"}
+
+_REMEDY = (
+    "see to it that it is an SQLite database which only Pubcellar uses and may write to, or name"
+    " another file"
+)
 
 _EVERY_CONNECTION = (
     "PRAGMA foreign_keys=ON",
@@ -49,7 +65,7 @@ class SqliteDatabase:
     """A file; implements `storage.databases.Database`, where every method is documented.
 
     Attributes:
-        path: absolute.
+        path: absolute, and without links: SQLite keeps its other files beside what they lead to.
     """
 
     path: Path
@@ -67,31 +83,68 @@ class SqliteDatabase:
                 ' example url = "sqlite:///cache.db", or with an absolute path'
                 ' "sqlite:////var/lib/pubcellar/cache.db"'
             )
-        return cls(Path(url.database).absolute())
+        try:
+            return cls(Path(url.database).resolve())
+        except (OSError, RuntimeError, ValueError) as error:
+            # A loop of links is a RuntimeError.
+            raise DatabaseRefused(f"[database] url: names no file: {error}") from error
 
     def __str__(self) -> str:
         return str(self.path)
 
     def require_place(self) -> None:
         """See `Database.require_place`."""
-        if not self.path.parent.is_dir():
-            raise DatabaseRefused(
-                f"[database] url: there is no directory {self.path.parent}; create it, writable for"
-                " the user that Pubcellar runs as"
-            )
-        if self.path.is_dir():
-            raise DatabaseRefused(f"[database] url: {self.path} is a directory; name a file in it")
+        with self._as_refusals():
+            if not self.path.parent.is_dir():
+                raise DatabaseRefused(
+                    f"[database] url: there is no directory {self.path.parent}; create it, writable"
+                    " for the user that Pubcellar runs as"
+                )
+            if self.path.is_dir():
+                raise DatabaseRefused(
+                    f"[database] url: {self.path} is a directory; name a file in it"
+                )
 
     def is_missing(self) -> bool:
         """See `Database.is_missing`."""
-        return not self.path.exists() or self.path.stat().st_size == 0
+        with self._as_refusals():
+            return not self.path.exists() or self.path.stat().st_size == 0
+
+    def mark(self) -> object:
+        """See `Database.mark`."""
+        if os.path.exists(f"{self.path}-wal"):
+            # The look takes part in SQLite's own locks, and sees one snapshot.
+            return "wal"
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_size, status.st_mtime_ns
+
+    def refusal(self, error: DBAPIError) -> DatabaseRefused:
+        """See `Database.refusal`."""
+        return DatabaseRefused(
+            f"[database] url: {self} {condition_of(error)};"
+            f" {_REMEDIES.get(sqlite_code(error), _REMEDY)}"
+        )
+
+    @contextmanager
+    def _as_refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise DatabaseRefused(
+                f"[database] url: {self.path} cannot be looked at: {error.strerror}; let the user"
+                f" that Pubcellar runs as into {self.path.parent}, or name another file"
+            ) from error
 
     def looking_engine(self, patience: timedelta) -> AsyncEngine:
         """See `Database.looking_engine`."""
         # Without a WAL beside it all is in the file itself, and "immutable" keeps SQLite from
         # making one just to read. With one, somebody is at work there, or died and left it.
+        # Whether somebody came meanwhile, `mark` tells.
         options = {"mode": "ro"}
-        if not Path(f"{self.path}-wal").exists():
+        if not os.path.exists(f"{self.path}-wal"):
             options["immutable"] = "1"
         return _engine(self.path, options, "BEGIN", (), patience, connections=1)
 
@@ -107,7 +160,7 @@ class SqliteDatabase:
             self.path.touch(mode=0o600)
         except OSError as error:
             raise DatabaseRefused(
-                f"[database] url: {self.path} cannot be written to: {error.strerror}"
+                f"[database] url: {self.path} cannot be written to: {error.strerror}; {_REMEDY}"
             ) from error
         return _engine(self.path, _WRITABLE, "BEGIN IMMEDIATE", _WAL, patience, connections=1)
 
