@@ -7,8 +7,8 @@ The floors, from the top; imports go down only, which import-linter holds (see p
 * 2: `proxy`, `analysers`: use cases over ports, and the registry of analysers
 * 1: `core`: values, decisions, ports, errors; standard library only
 
-What authors of analysers import from here is `__all__`, loaded on first use, so that importing the
-package installs no reactor and opens nothing.
+What authors of analysers import from here is `__all__`, listed in docs/api.md. It is loaded on
+first use, so that importing the package installs no reactor and opens nothing.
 """
 
 from importlib import import_module
@@ -18,13 +18,24 @@ __version__ = "0.1.0"
 
 _EXPORTS = {
     "Analyser": "pubcellar.analysers",
+    "BareJID": "pubcellar.core.values",
     "Conflict": "pubcellar.core.errors",
     "Item": "pubcellar.core.values",
     "NodeKey": "pubcellar.core.values",
     "PubsubCache": "pubcellar.analysers",
+    "has_prefix": "pubcellar.analysers",
 }
 
-__all__ = ["Analyser", "Conflict", "Item", "NodeKey", "PubsubCache", "__version__"]
+__all__ = [
+    "Analyser",
+    "BareJID",
+    "Conflict",
+    "Item",
+    "NodeKey",
+    "PubsubCache",
+    "__version__",
+    "has_prefix",
+]
 
 
 def __getattr__(name: str) -> Any:

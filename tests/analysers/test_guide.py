@@ -8,11 +8,24 @@ from typing import Any
 
 import pytest
 
-from pubcellar.analysers import ConfiguredAnalyser, PubsubCache, has_prefix, patience
+from pubcellar.analysers import (
+    ConfiguredAnalyser,
+    PubsubCache,
+    has_prefix,
+    patience,
+    register_builtin,
+)
+from pubcellar.analysers.attachment import MAX_EMOJI_CHARACTERS
+from pubcellar.analysers.avatar import MAX_VARIANTS
+from pubcellar.analysers.event import MAX_LOCATIONS
 from pubcellar.analysers.json_object import MAX_BYTES, MAX_DEPTH
-from pubcellar.analysers.plain_text import MAX_TEXT_CHARACTERS
+from pubcellar.analysers.places import MAX_ONLINE
+from pubcellar.analysers.plain_text import MAX_LINE_CHARACTERS, MAX_TEXT_CHARACTERS
 from pubcellar.analysers.registration import DICTIONARY_KEYS
 from pubcellar.analysers.registry import PARSER_TIMEOUT
+from pubcellar.analysers.results import MAX_VALUES
+from pubcellar.analysers.server_info import MAX_REMOTE_DOMAINS
+from pubcellar.analysers.vcard import MAX_PROPERTIES
 from pubcellar.core.ports import Verdict
 from pubcellar.core.values import BareJID, Item, NodeKey
 from pubcellar.xmpp.analyser_boundary import (
@@ -68,11 +81,22 @@ async def test_the_typed_analyser_works() -> None:
 
 
 async def test_the_table_works() -> None:
-    [table] = tomllib.loads(block("toml", "[[analyser]]"))["analyser"]
+    [table] = tomllib.loads(block("toml", 'name = "notes"'))["analyser"]
     cache = PubsubCache()
     cache.register_analyser(ConfiguredAnalyser(**table))
     key = NodeKey(SERVICE, "notes/a")
     assert await cache.analyse(key, None) == Verdict("notes", "note", None, True)
+
+
+@pytest.mark.parametrize("node", ["urn:xmpp:microblog:0", "urn:xmpp:microblog:0:comments/a", "b"])
+async def test_the_table_that_switches_an_analyser_off_works(node: str) -> None:
+    [table] = tomllib.loads(block("toml", 'name = "no blogs"'))["analyser"]
+    cache = PubsubCache()
+    cache.register_analyser(ConfiguredAnalyser(**table))
+    register_builtin(cache)
+    key = NodeKey(SERVICE, node)
+    verdict = await cache.analyse(key, "http://www.w3.org/2005/Atom")
+    assert verdict == Verdict("no blogs", "blog", None, False)
 
 
 def test_the_table_of_prefixes_is_true() -> None:
@@ -104,6 +128,14 @@ def test_the_limits_are_those_in_force() -> None:
         f"nesting deeper than {MAX_DEPTH}",
         f"more than {MAX_BYTES // 1024} KiB",
         f"at most {MAX_TEXT_CHARACTERS:,} characters",
+        f"A line has at most {MAX_LINE_CHARACTERS:,} characters",
+        f"have at most {MAX_VALUES} values",
+        f"where it is, at most {MAX_LOCATIONS};",
+        f"meet online, at most {MAX_ONLINE};",
+        f"pictures there are, at most {MAX_VARIANTS};",
+        f"other lists at most {MAX_PROPERTIES} |",
+        f"at most {MAX_REMOTE_DOMAINS:,} in all",
+        f"each once, of at most {MAX_EMOJI_CHARACTERS} characters",
         f"at most {MAX_ITEMS} |",
         f"can make {MAX_REQUESTS} requests, with {MAX_ANSWER_BYTES // 1024} KiB",
     ):

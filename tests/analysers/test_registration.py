@@ -22,12 +22,8 @@ def test_a_full_dictionary_is_taken_as_it_is() -> None:
     }
     before = dict(given)
     checked = registration(given)
-    assert (checked.name, checked.type, checked.node, checked.namespace) == (
-        "events",
-        "event",
-        "events",
-        "urn:x",
-    )
+    assert (checked.name, checked.type) == ("events", "event")
+    assert (checked.nodes, checked.namespaces) == (("events",), ("urn:x",))
     assert checked.to_sync is True and checked.parser is parser and checked.match_cb is print
     assert checked.version == "1" and checked.parses and checked.refines
     assert given == before
@@ -35,7 +31,7 @@ def test_a_full_dictionary_is_taken_as_it_is() -> None:
 
 def test_the_least_dictionary_is_not_synchronised_and_parses_nothing() -> None:
     checked = registration({"name": "a", "type": "b", "namespace": "urn:x"})
-    assert checked.to_sync is False and checked.node is None
+    assert checked.to_sync is False and checked.nodes == ()
     assert not checked.parses and not checked.refines
 
 
@@ -49,6 +45,7 @@ def test_the_least_dictionary_is_not_synchronised_and_parses_nothing() -> None:
         ({"node": None}, "at least one of 'node' and 'namespace'"),
         ({"node": ""}, "at least one of 'node' and 'namespace'"),
         ({"node": 7}, "'node' must be text"),
+        ({"node": ("a", "b")}, "'node' must be text"),
         ({"namespace": b"urn:x"}, "'namespace' must be text"),
         ({"to_sync": "yes"}, "'to_sync' must be True or False"),
         ({"to_sync": None}, "'to_sync' must be True or False"),
@@ -96,6 +93,25 @@ def test_a_typed_analyser_is_checked_by_the_same_rules() -> None:
     nameless.version = ""
     with pytest.raises(ValueError, match="'version' must be text"):
         registration(nameless)
+
+
+def test_a_typed_analyser_may_have_several_prefixes_and_namespaces() -> None:
+    class Several(Notes):
+        node = ("notes/", "memos/")
+        namespace = ("urn:a", "urn:b")
+
+    checked = registration(Several())
+    assert checked.matches("memos/a", None) and checked.matches("other", "urn:b")
+    assert not checked.matches("other", "urn:c") and not checked.matches("other", None)
+
+
+@pytest.mark.parametrize("several", [(), ("",), ("notes/", 7), ["notes/"]])
+def test_several_prefixes_are_a_tuple_of_texts_that_is_not_empty(several: Any) -> None:
+    class Several(Notes):
+        node = several
+
+    with pytest.raises(ValueError, match=r"or a tuple of it|at least one of 'node'"):
+        registration(Several())
 
 
 def test_a_typed_analyser_parses_if_it_says_how() -> None:

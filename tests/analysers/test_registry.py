@@ -75,7 +75,8 @@ class TestRegisterAnalyser:
     def test_built_in_ones_are_registered_once_by_the_same_door(self) -> None:
         cache = PubsubCache()
         register_builtin(cache)
-        assert cache.names == ("blog",)
+        assert cache.names[:2] == ("story", "blog")
+        assert {one.source for one in cache.registrations} == {"built in"}
         with pytest.raises(Conflict):
             register_builtin(cache)
 
@@ -103,13 +104,24 @@ class TestAnalyse:
 
     def test_the_namespace_is_needed_only_where_it_may_decide(self) -> None:
         early, late = configured("early", node="early"), configured("late", node="late")
-        between = configured("between", node="x", namespace="urn:x")
+        between = configured("between", node="x", namespace="urn:x", to_sync=True)
         cache = cache_with(early, between, late)
         assert not cache.needs_namespace("early/a")
         assert not cache.needs_namespace("x")
         assert cache.needs_namespace("late")
         assert cache.needs_namespace("other")
         assert not cache_with(early, late).needs_namespace("other")
+
+    @pytest.mark.parametrize(
+        ("first_holds", "second_holds", "is_needed"),
+        [(False, False, False), (False, True, True), (True, False, True), (True, True, True)],
+    )
+    def test_a_namespace_that_cannot_make_a_node_held_is_not_asked_for(
+        self, first_holds: bool, second_holds: bool, is_needed: bool
+    ) -> None:
+        first = configured("first", namespace="urn:x", to_sync=first_holds)
+        second = configured("second", node="notes", to_sync=second_holds)
+        assert cache_with(first, second).needs_namespace("notes/a") == is_needed
 
     @pytest.mark.parametrize("subtype", [3, b"a", ["a"]])
     async def test_a_wrong_subtype_is_an_analyser_error_counted_and_logged(

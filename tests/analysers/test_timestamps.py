@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pubcellar.analysers.timestamps import utc_timestamp
+from pubcellar.analysers.timestamps import utc_timestamp, utc_timestamp_or_date
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,19 @@ def test_every_time_with_an_offset_is_the_same_time_in_utc(
     time = naive.replace(tzinfo=timezone(timedelta(minutes=offset_minutes)))
     utc = time.astimezone(UTC).replace(microsecond=0)
     assert utc_timestamp(time.isoformat()) == utc.isoformat().replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (" 2026-01-31\n", "2026-01-31"),
+        ("2026-01-31T23:30:00-01:00", "2026-02-01T00:30:00Z"),
+        ("2026-02-30", None),
+        ("20260131", None),
+        ("2026-W05-6", None),
+        ("\uff12026-01-31", None),
+        (None, None),
+    ],
+)
+def test_a_date_alone_is_one_where_it_may_be(text: str | None, expected: str | None) -> None:
+    assert utc_timestamp_or_date(text) == expected

@@ -1,6 +1,6 @@
 import pytest
 
-from pubcellar.analysers.xmpp_uri import jid_of, pubsub_target
+from pubcellar.analysers.xmpp_uri import address, jid_of, pubsub_target
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,24 @@ def test_a_node_and_item_are_told_where_the_uri_names_them(
     uri: str, target: dict[str, str]
 ) -> None:
     assert pubsub_target(uri) == target
+
+
+@pytest.mark.parametrize("uri", ["xmpp:a.lit?;node=a%00b", "xmpp:a%00b?;node=c"])
+def test_a_character_that_no_xml_can_hold_names_nothing(uri: str) -> None:
+    assert pubsub_target(uri) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (" juliet@capulet.lit ", "juliet@capulet.lit"),
+        ("a" * 3071, "a" * 3071),
+        ("é" * 1536, None),
+        ("juliet capulet@lit", None),
+        ("a\u00a0b", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_what_could_be_an_address_is_kept_as_it_is(text: str | None, expected: str | None) -> None:
+    assert address(text) == expected

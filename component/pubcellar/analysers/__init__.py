@@ -8,9 +8,11 @@ library; the Twisted types that analysers of the dictionary kind are called with
 
 from pubcellar.analysers.analyser import Analyser
 from pubcellar.analysers.boundary import Boundary
-from pubcellar.analysers.builtin import register_builtin
+from pubcellar.analysers.builtin import register_builtin, register_never_held
 from pubcellar.analysers.configured import ConfiguredAnalyser
+from pubcellar.analysers.installed import register_installed
 from pubcellar.analysers.matching import has_prefix
+from pubcellar.analysers.never_held import held_in_vain
 from pubcellar.analysers.registry import PubsubCache
 
 __all__ = [
@@ -19,5 +21,8 @@ __all__ = [
     "ConfiguredAnalyser",
     "PubsubCache",
     "has_prefix",
+    "held_in_vain",
     "register_builtin",
+    "register_installed",
+    "register_never_held",
 ]

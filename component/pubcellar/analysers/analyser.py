@@ -19,16 +19,17 @@ class Analyser:
     Attributes:
         name: unique among the analysers; compared stripped and in lower case.
         type: the word for what such a node holds, such as `blog`.
-        node: prefix of the node's name, at a boundary (see `pubcellar.analysers.matching`).
-        namespace: namespace of the payload of the node's first item.
+        node: prefix of the node's name, at a boundary (see `pubcellar.analysers.matching`), or a
+            tuple of them.
+        namespace: namespace of the payload of the node's first item, or a tuple of them.
         to_sync: whether nodes that match are to be held; if not, they are always forwarded.
         version: raised by the author when `parse` returns something else than before.
     """
 
     name: str = ""
     type: str = ""
-    node: str | None = None
-    namespace: str | None = None
+    node: str | tuple[str, ...] | None = None
+    namespace: str | tuple[str, ...] | None = None
     to_sync: bool = False
     version: str = "1"
 

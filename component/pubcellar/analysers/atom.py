@@ -5,23 +5,82 @@ is reduced to text: as XHTML it is in the raw item, where whoever shows it must 
 This module judges nothing: an author's name is what the entry says, not who published it.
 """
 
-import json
-from typing import Any
+from typing import Any, TypedDict
 
 from lxml import etree
 
-from pubcellar.analysers.json_object import MAX_BYTES
+from pubcellar.analysers.numbers import whole_number
+from pubcellar.analysers.payload import item_element, language_of
 from pubcellar.analysers.plain_text import one_line, text_of
+from pubcellar.analysers.results import MAX_VALUES, bounded, present
 from pubcellar.analysers.timestamps import utc_timestamp
 from pubcellar.analysers.xmpp_uri import jid_of, pubsub_target
-from pubcellar.core.namespaces import NS_ATOM, NS_XML
+from pubcellar.core.namespaces import NS_ATOM
 
 NS_THREAD = "http://purl.org/syndication/thread/1.0"  # RFC 4685
-MAX_VALUES = 100
-"""How many tags, comments links and attachments of an entry are looked at, each."""
 
 _ATOM = f"{{{NS_ATOM}}}"
-_LANG = f"{{{NS_XML}}}lang"
+
+
+class Author(TypedDict):
+    """Who an entry says wrote it; `jid` where `uri` is an XMPP address."""
+
+    name: str | None
+    uri: str | None
+    email: str | None
+    jid: str | None
+
+
+class Comments(TypedDict):
+    """Where an entry is commented on; `service` and `node` where `uri` names a pubsub node."""
+
+    uri: str
+    service: str | None
+    node: str | None
+    item: str | None
+    count: int | None
+
+
+class Target(TypedDict):
+    """Another entry that is replied to or repeated."""
+
+    ref: str | None
+    uri: str | None
+    service: str | None
+    node: str | None
+    item: str | None
+
+
+class Enclosure(TypedDict):
+    """A file that belongs to an entry."""
+
+    uri: str | None
+    title: str | None
+    media_type: str | None
+    size_bytes: int | None
+
+
+class Entry(TypedDict):
+    """What an entry says; every key may be missing.
+
+    `language` is an RFC 5646 tag; `title`, `summary` and `content` are plain text; times are in
+    UTC, written so that they sort; `alternate` is the web link where there are several.
+    """
+
+    atom_id: str | None
+    language: str | None
+    title: str | None
+    summary: str | None
+    content: str | None
+    author: Author | None
+    published: str | None
+    updated: str | None
+    tags: list[str]
+    alternate: str | None
+    comments: list[Comments]
+    in_reply_to: Target | None
+    repeat_of: Target | None
+    attachments: list[Enclosure]
 
 
 def entry_of(item_xml: str) -> etree._Element | None:
@@ -30,36 +89,14 @@ def entry_of(item_xml: str) -> etree._Element | None:
     Raises:
         etree.XMLSyntaxError: the text is not well-formed XML, or nested too deep for lxml.
     """
-    # Neither DTDs nor the network, and lxml's own caps on depth and size stay. A parser of one's
-    # own each time: they are not meant to be shared between threads.
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
-    item = etree.fromstring(item_xml.encode(), parser)
+    item = item_element(item_xml)
     return item if item.tag == f"{_ATOM}entry" else item.find(f"{_ATOM}entry")
 
 
 def parsed_entry(entry: etree._Element) -> dict[str, Any]:
-    """Return what an entry says, by these keys, of which any may be missing.
-
-    * `atom_id`, `language` (an RFC 5646 tag)
-    * `title`, `summary`, `content`: plain text
-    * `author`: object of `name`, `uri`, `email`, and `jid` where `uri` is an XMPP address
-    * `published`, `updated`: UTC, always written like `2026-01-31T12:00:00Z`, so that they sort
-    * `tags`: list of text, without duplicates, in the entry's order
-    * `alternate`: where the entry can also be read; the web link where there are several
-    * `comments`: list of objects of `uri`, and `service` and `node` where it names a pubsub node,
-      and `count` (RFC 4685)
-    * `in_reply_to`, `repeat_of`: objects of `ref` and `uri`, and `service`, `node` and `item`
-    * `attachments`: list of objects of `uri`, `title`, `media_type`, `size_bytes`
-    """
+    """Return what an entry says, see `Entry`."""
     links = entry.findall(f"{_ATOM}link")[:MAX_VALUES]
-    values: dict[str, Any] = {
+    values: Entry = {
         "atom_id": _line(entry, "id"),
         "language": _language(entry),
         "title": text_of(entry.findall(f"{_ATOM}title")),
@@ -75,16 +112,7 @@ def parsed_entry(entry: etree._Element) -> dict[str, Any]:
         "repeat_of": _target(next((link for link in links if _rel(link) == "via"), None)),
         "attachments": [_attachment(link) for link in links if _is_attachment(link)],
     }
-    return _bounded({key: value for key, value in values.items() if value not in (None, [], {})})
-
-
-def _bounded(values: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the least important long values of an entry that overdoes it in several ways."""
-    for key in ("attachments", "tags", "comments", "summary"):
-        if len(json.dumps(values, ensure_ascii=False).encode()) <= MAX_BYTES:
-            break
-        values.pop(key, None)
-    return values
+    return bounded(present(values), "attachments", "tags", "comments", "summary")
 
 
 def _line(parent: etree._Element, name: str) -> str | None:
@@ -96,23 +124,22 @@ def _time(entry: etree._Element, name: str) -> str | None:
 
 
 def _language(entry: etree._Element) -> str | None:
-    around = (entry, *entry.iterancestors())
     inside = [part for name in ("content", "title") for part in entry.findall(f"{_ATOM}{name}")]
-    tags = (one_line(element.get(_LANG)) for element in (*around, *inside))
+    tags = (language_of(element) for element in (entry, *inside))
     return next((tag for tag in tags if tag), None)
 
 
-def _author(author: etree._Element | None) -> dict[str, str]:
+def _author(author: etree._Element | None) -> Author | None:
     if author is None:
-        return {}
+        return None
     uri = _line(author, "uri")
-    parts = {
+    parts: Author = {
         "name": _line(author, "name"),
         "uri": uri,
         "email": _line(author, "email"),
         "jid": jid_of(uri) if uri else None,
     }
-    return {key: value for key, value in parts.items() if value}
+    return present(parts)
 
 
 def _tags(entry: etree._Element) -> list[str]:
@@ -140,39 +167,45 @@ def _is_comments(link: etree._Element) -> bool:
     return _rel(link) == "replies" and title == "comments" and bool(one_line(link.get("href")))
 
 
-def _comments(link: etree._Element) -> dict[str, Any]:
+def _comments(link: etree._Element) -> Comments:
     uri = one_line(link.get("href")) or ""
-    count = _number(link.get(f"{{{NS_THREAD}}}count"))
-    return {"uri": uri, **pubsub_target(uri), **({} if count is None else {"count": count})}
+    target = pubsub_target(uri)
+    values: Comments = {
+        "uri": uri,
+        "service": target.get("service"),
+        "node": target.get("node"),
+        "item": target.get("item"),
+        "count": whole_number(link.get(f"{{{NS_THREAD}}}count")),
+    }
+    return present(values)
 
 
-def _target(reference: etree._Element | None) -> dict[str, str]:
+def _target(reference: etree._Element | None) -> Target | None:
     if reference is None:
-        return {}
+        return None
     uri = one_line(reference.get("href"))
     ref = one_line(reference.get("ref"))
     # XEP-0277 section 2.5 puts the XMPP URI of the post into either attribute.
     target = pubsub_target(uri or "") or pubsub_target(ref or "")
-    named = {"ref": ref, "uri": uri}
-    return {**{key: value for key, value in named.items() if value}, **target}
+    values: Target = {
+        "ref": ref,
+        "uri": uri,
+        "service": target.get("service"),
+        "node": target.get("node"),
+        "item": target.get("item"),
+    }
+    return present(values)
 
 
 def _is_attachment(link: etree._Element) -> bool:
     return _rel(link) == "enclosure" and bool(one_line(link.get("href")))
 
 
-def _attachment(link: etree._Element) -> dict[str, Any]:
-    parts: dict[str, Any] = {
+def _attachment(link: etree._Element) -> Enclosure:
+    parts: Enclosure = {
         "uri": one_line(link.get("href")),
         "title": one_line(link.get("title")),
         "media_type": one_line(link.get("type")),
-        "size_bytes": _number(link.get("length")),
+        "size_bytes": whole_number(link.get("length")),
     }
-    return {key: value for key, value in parts.items() if value is not None}
-
-
-def _number(text: str | None) -> int | None:
-    digits = (text or "").strip()
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 15:
-        return None
-    return int(digits)
+    return present(parts)

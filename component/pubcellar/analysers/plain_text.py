@@ -1,4 +1,4 @@
-"""The text of Atom's text constructs (RFC 4287 section 3.1), whatever their markup."""
+"""Text for people: lines, paragraphs, and Atom's text constructs (RFC 4287 section 3.1)."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -33,6 +33,13 @@ def text_of(constructs: Sequence[etree._Element]) -> str | None:
         if text:
             return text[:MAX_TEXT_CHARACTERS]
     return None
+
+
+def text_within(element: etree._Element | None) -> str | None:
+    """Return all text within an element that knows no markup, tidied; None if there is none."""
+    if element is None:
+        return None
+    return _tidied("".join(element.itertext()))[:MAX_TEXT_CHARACTERS] or None
 
 
 def _kind(construct: etree._Element) -> str:

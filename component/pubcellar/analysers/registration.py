@@ -16,10 +16,12 @@ DICTIONARY_VERSION = "1"
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """One analyser, checked; its name stripped and in lower case, its prefix or namespace set.
+    """One analyser, checked; its name stripped and in lower case, a prefix or namespace there.
 
     Attributes:
-        name, type, node, namespace, to_sync, version: as in `Analyser`.
+        name, type, to_sync, version: as in `Analyser`.
+        nodes, namespaces: as `node` and `namespace` in `Analyser`, any number of each.
+        source: where it comes from, for people; "" where nobody said.
         typed: the analyser itself, where it is of the typed kind; then the last two are None.
         parser: the dictionary's callable, or None.
         match_cb: the dictionary's callable, or None.
@@ -27,10 +29,11 @@ class Registration:
 
     name: str
     type: str
-    node: str | None
-    namespace: str | None
+    nodes: tuple[str, ...]
+    namespaces: tuple[str, ...]
     to_sync: bool
     version: str
+    source: str = ""
     typed: Analyser | None = None
     parser: Parser | None = None
     match_cb: MatchCallback | None = None
@@ -49,26 +52,39 @@ class Registration:
             return _is_overridden(self.typed, "subtype")
         return self.match_cb is not None
 
+    @property
+    def may_hold(self) -> bool:
+        """Whether it can come to the verdict that a node is to be held."""
+        return self.to_sync or self.match_cb is not None
+
     def matches_node(self, node: str) -> bool:
         """Tell whether the name of the node decides for this analyser."""
-        return self.node is not None and has_prefix(node, self.node)
+        return any(has_prefix(node, prefix) for prefix in self.nodes)
 
     def matches(self, node: str, namespace: str | None) -> bool:
         """Tell whether this analyser takes the node: by its name, else by its items' namespace."""
         if self.matches_node(node):
             return True
-        return self.namespace is not None and self.namespace == namespace
+        return namespace is not None and namespace in self.namespaces
+
+    def __str__(self) -> str:
+        held = "held" if self.may_hold else "not held"
+        return f"{self.name}: {self.type}, {held} ({self.source or 'unknown source'})"
 
 
-def registration(analyser: Mapping[str, Any] | Analyser) -> Registration:
+def registration(analyser: Mapping[str, Any] | Analyser, source: str = "") -> Registration:
     """Return the analyser in checked form.
+
+    Args:
+        analyser: of either kind.
+        source: where it comes from, for people.
 
     Raises:
         ValueError: it cannot be registered; names everything that is missing or wrong.
     """
     if isinstance(analyser, Analyser):
         fields: dict[str, Any] = {key: getattr(analyser, key, None) for key in TYPED_ATTRIBUTES}
-        problems = [*_problems(fields), *_version_problems(fields["version"])]
+        problems = [*_problems(fields, may_be_several=True), *_version_problems(fields["version"])]
         typed: Analyser | None = analyser
     elif isinstance(analyser, Mapping):
         fields = dict(analyser)
@@ -84,26 +100,35 @@ def registration(analyser: Mapping[str, Any] | Analyser) -> Registration:
     return Registration(
         name=fields["name"].strip().lower(),
         type=fields["type"].strip(),
-        node=fields.get("node") or None,
-        namespace=fields.get("namespace") or None,
+        nodes=_several(fields.get("node")),
+        namespaces=_several(fields.get("namespace")),
         to_sync=fields.get("to_sync", False),
         version=fields["version"] if typed else DICTIONARY_VERSION,
+        source=source,
         typed=typed,
         parser=None if typed else fields.get("parser"),
         match_cb=None if typed else fields.get("match_cb"),
     )
 
 
-def _problems(fields: Mapping[str, Any]) -> list[str]:
+def _several(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    if isinstance(value, tuple):
+        return tuple(text for text in value if text)
+    return (value,) if value else ()
+
+
+def _problems(fields: Mapping[str, Any], *, may_be_several: bool = False) -> list[str]:
     problems = [
         f"'{key}' is required, and must be text that is not empty"
         for key in ("name", "type")
         if not isinstance(fields.get(key), str) or not fields[key].strip()
     ]
     for key in ("node", "namespace"):
-        if not isinstance(fields.get(key), str | None):
-            problems.append(f"'{key}' must be text")
-    if not fields.get("node") and not fields.get("namespace"):
+        value = fields.get(key)
+        texts = value if may_be_several and isinstance(value, tuple) else (value,)
+        if not all(isinstance(text, str | None) for text in texts):
+            problems.append(f"'{key}' must be text{', or a tuple of it' * may_be_several}")
+    if not any(_several(fields.get(key)) for key in ("node", "namespace")):
         problems.append("at least one of 'node' and 'namespace' is required")
     if not isinstance(fields.get("to_sync", False), bool):
         problems.append("'to_sync' must be True or False")

@@ -4,6 +4,7 @@ import logging
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from pubcellar.analysers.patience import FailureLog, Patience, Seconds
 from pubcellar.analysers.registration import Registration, registration
 from pubcellar.core.counters import Counters, Happened
 from pubcellar.core.errors import AnalyserError, Conflict
-from pubcellar.core.ports import Verdict
+from pubcellar.core.ports import Claim, Verdict
 from pubcellar.core.records import ParsedItem
 from pubcellar.core.values import Item, NodeKey
 
@@ -62,38 +63,101 @@ class PubsubCache:
         """Names of the analysers, in the order in which they are tried."""
         return tuple(self._analysers)
 
-    def register_analyser(self, analyser: Mapping[str, Any] | Analyser) -> None:
+    @property
+    def registrations(self) -> tuple[Registration, ...]:
+        """The analysers in checked form, in the order in which they are tried."""
+        return tuple(self._analysers.values())
+
+    def register_analyser(
+        self, analyser: Mapping[str, Any] | Analyser, *, source: str = ""
+    ) -> None:
         """Register an analyser, to be tried after those that are there.
 
         Args:
             analyser: a dictionary with the keys `name`, `type`, `node` or `namespace` or both,
                 `to_sync`, `parser` and `match_cb`, or an instance of `Analyser`. See
                 docs/analysers.md.
+            source: where it comes from, for people; for an installed package this is known anyway.
 
         Raises:
             Conflict: an analyser of that name, in whatever case, is registered already.
             ValueError: names everything that is missing or wrong.
         """
-        checked = registration(analyser)
-        if checked.name in self._analysers:
-            raise Conflict(f"an analyser named {checked.name!r} is registered already")
+        checked = registration(analyser, source)
+        self._refuse_taken(checked)
         if self._boundary is None and (checked.parser or checked.match_cb):
             raise ValueError(
                 f"analyser {checked.name!r}: this PubsubCache was made without a boundary, so "
                 "that it cannot call 'parser' and 'match_cb'; register an Analyser instead"
             )
-        self._analysers[checked.name] = checked
+        self._add(checked)
+
+    def staged(self) -> "PubsubCache":
+        """Return an empty registry under the same conditions, whose analysers `adopt` takes."""
+        return PubsubCache(
+            boundary=self._boundary,
+            counters=self._counters,
+            parser_timeout=self._timeout,
+            seconds=self._seconds,
+        )
+
+    def adopt(self, staged: "PubsubCache", source: str) -> None:
+        """Register everything that `staged` holds now, from `source`, or nothing of it.
+
+        Raises:
+            Conflict: one of the names is taken.
+        """
+        found = [replace(analyser, source=source) for analyser in staged.registrations]
+        for analyser in found:
+            self._refuse_taken(analyser)
+        for analyser in found:
+            self._add(analyser)
+
+    def _refuse_taken(self, analyser: Registration) -> None:
+        other = self._analysers.get(analyser.name)
+        if other is not None:
+            sources = " and ".join(each for each in (other.source, analyser.source) if each)
+            raise Conflict(
+                f"an analyser named {analyser.name!r} is registered already"
+                + (f" (it comes from: {sources})" if sources else "")
+            )
+
+    def _add(self, analyser: Registration) -> None:
+        self._analysers[analyser.name] = analyser
         for kind in (Happened.PARSER_FAILED, Happened.ANALYSER_FAILED):
-            self._patience[checked.name, kind] = Patience(self._seconds)
+            self._patience[analyser.name, kind] = Patience(self._seconds)
 
     def needs_namespace(self, node: str) -> bool:
-        """Tell whether the verdict on `node` may depend on what its items hold."""
+        """Tell whether holding `node` may depend on what its items hold.
+
+        An analyser that takes it by name decides alone, unless one before it may take it by its
+        payload, and one of them holds what the other does not.
+        """
+        earlier: list[Registration] = []
         for analyser in self._analysers.values():
             if analyser.matches_node(node):
-                return False
-            if analyser.namespace is not None:
-                return True
-        return False
+                return bool(earlier) and any(each.may_hold for each in (*earlier, analyser))
+            if analyser.namespaces:
+                earlier.append(analyser)
+        return bool(earlier)
+
+    def is_registered(self, analyser: str) -> bool:
+        """Tell whether there is an analyser of that name."""
+        return analyser in self._analysers
+
+    def claim(self, node: str, namespaces: Sequence[str], holder: str | None) -> Claim | None:
+        """Return which analyser takes a node that is held; see `core.ports.Analysers.claim`."""
+        held_for = None if holder is None else self._analysers.get(holder)
+        # What is not known of an empty node is taken to be as it was.
+        held_by = () if held_for is None else held_for.namespaces
+        known: Sequence[str | None] = namespaces or held_by or (None,)
+        first = [found for one in known if (found := self._first(node, one)) is not None]
+        if any(found is held_for for found in first):
+            first = [found for found in first if found is held_for]
+        return _claim(first[0]) if first else None
+
+    def _first(self, node: str, namespace: str | None) -> Registration | None:
+        return next((one for one in self._analysers.values() if one.matches(node, namespace)), None)
 
     async def analyse(self, key: NodeKey, namespace: str | None) -> Verdict | None:
         """Return the verdict of the first analyser that matches, or None.
@@ -101,11 +165,11 @@ class PubsubCache:
         Raises:
             AnalyserError: an analyser matched and then failed, took too long, or is suspended.
         """
-        for analyser in self._analysers.values():
-            if analyser.matches(key.node, namespace):
-                work = partial(calls.verdict, analyser, key, namespace, self._boundary)
-                return await self._contained(analyser, Happened.ANALYSER_FAILED, work, str(key))
-        return None
+        analyser = self._first(key.node, namespace)
+        if analyser is None:
+            return None
+        work = partial(calls.verdict, analyser, key, namespace, self._boundary)
+        return await self._contained(analyser, Happened.ANALYSER_FAILED, work, str(key))
 
     async def parse(self, analyser: str, key: NodeKey, items: Sequence[Item]) -> list[ParsedItem]:
         """Return the items with what the analyser's parser makes of them, in the same order.
@@ -170,6 +234,10 @@ class PubsubCache:
             analyser.name, kind, f"{_WHAT[kind]} {where}: {problem}"[:_LONGEST_LINE], error
         )
         return AnalyserError(analyser.name, problem)
+
+
+def _claim(analyser: Registration) -> Claim:
+    return Claim(analyser.name, None if analyser.match_cb is not None else analyser.to_sync)
 
 
 _LONGEST_LINE = 500

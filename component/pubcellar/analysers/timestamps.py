@@ -1,13 +1,14 @@
-"""Times of RFC 3339 (XEP-0082, RFC 4287), all written in one way."""
+"""Times and dates of RFC 3339 (XEP-0082, RFC 4287), all written in one way."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 _RFC_3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.\d{1,20})?"
     r"(?:[Zz]|([+-])(\d\d):(\d\d))",
     re.ASCII,
 )
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def utc_timestamp(text: str | None) -> str | None:
@@ -29,3 +30,21 @@ def utc_timestamp(text: str | None) -> str | None:
     except (ValueError, OverflowError):
         return None
     return utc.strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
+
+
+def utc_timestamp_or_date(text: str | None) -> str | None:
+    """Return the time in UTC, or a date alone (XEP-0082 section 3.1), like `2026-01-31`.
+
+    A date sorts before the times of its day.
+    """
+    return utc_timestamp(text) or _date(text)
+
+
+def _date(text: str | None) -> str | None:
+    written = (text or "").strip()
+    if _DATE.fullmatch(written) is None:
+        return None
+    try:
+        return date.fromisoformat(written).isoformat()
+    except ValueError:
+        return None
