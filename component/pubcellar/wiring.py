@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,15 +12,23 @@ from twisted.internet.endpoints import clientFromString
 from twisted.python.log import PythonLoggingObserver
 
 from pubcellar import __version__
-from pubcellar.analysers import ConfiguredAnalyser, PubsubCache, register_builtin
+from pubcellar.analysers import (
+    ConfiguredAnalyser,
+    PubsubCache,
+    held_in_vain,
+    register_builtin,
+    register_installed,
+    register_never_held,
+)
 from pubcellar.config import Settings
 from pubcellar.core.answering import Paging
 from pubcellar.core.counters import Counters
 from pubcellar.core.errors import ConfigError, Conflict
 from pubcellar.core.freshness import FreshnessPolicy
 from pubcellar.core.values import BareJID
+from pubcellar.exit_codes import ExitCode
 from pubcellar.proxy import Limits, Parts, Proxy
-from pubcellar.storage import SqlStore, database_state, open_store, prepare_database
+from pubcellar.storage import Migrated, SqlStore, database_state, open_store, prepare_database
 from pubcellar.xmpp.addresses import Addresses, bare_jid
 from pubcellar.xmpp.analyser_boundary import AnalyserBoundary
 from pubcellar.xmpp.connection import Connection, SecretRefused
@@ -31,10 +40,6 @@ from pubcellar.xmpp.tracker import Timer, Tracker
 from pubcellar.xmpp.upstream import AliasForwarder, ComponentReader
 
 log = logging.getLogger(__name__)
-
-EXIT_STOPPED = 0
-EXIT_SECRET = 3
-EXIT_FAILED = 70
 
 GRACE_SECONDS = 5.0
 
@@ -76,15 +81,18 @@ class Component:
             timer, settings.upstream.timeout.total_seconds(), self.counters, max_stanza_bytes
         )
         reader = ComponentReader(tracker, own_jid)
+        analysers, problems = build_analysers(
+            settings, self.counters, AnalyserBoundary(own_jid, reader)
+        )
+        for problem in problems:
+            log.error("analysers: %s", problem)
         self.proxy = Proxy(
             Parts(
                 own_jid=own_jid,
                 store=store,
                 forwarder=AliasForwarder(tracker, addresses),
                 reader=reader,
-                analysers=build_analysers(
-                    settings, self.counters, AnalyserBoundary(own_jid, reader)
-                ),
+                analysers=analysers,
                 clock=clock,
                 counters=self.counters,
                 policy=_policy(settings),
@@ -131,7 +139,7 @@ class Component:
         await self.proxy.stop()
         await self.connection.close()
         log.info("stopped %s", self.counters)
-        return EXIT_STOPPED if stopping in done else _exit_code(done)
+        return ExitCode.DONE if stopping in done else _exit_code(done)
 
 
 def _exit_code(done: set[asyncio.Future[Any]]) -> int:
@@ -139,25 +147,29 @@ def _exit_code(done: set[asyncio.Future[Any]]) -> int:
         error = task.exception()
         if isinstance(error, SecretRefused):
             log.error("%s", error)
-            return EXIT_SECRET
+            return ExitCode.SECRET_REFUSED
         log.error("the proxy failed", exc_info=error)
-    return EXIT_FAILED
+    return ExitCode.FAILED
 
 
 def build_analysers(
-    settings: Settings, counters: Counters, boundary: AnalyserBoundary | None = None
-) -> PubsubCache:
-    """Return the registry with all analysers: the operator's first, so that they can overrule.
+    settings: Settings, counters: Counters, boundary: AnalyserBoundary | None
+) -> tuple[PubsubCache, tuple[str, ...]]:
+    """Return the registry with all analysers, and what is wrong with some of them, in lines.
+
+    They are tried in this order: what is never held, which nobody can overrule; the operator's, who
+    can overrule the rest; those of installed packages; the built-in ones.
 
     Raises:
-        ConfigError: an `[[analyser]]` has the name of a built-in one.
+        ConfigError: two analysers have the same name.
     """
     cache = PubsubCache(
         boundary=boundary, counters=counters, parser_timeout=settings.cache.parser_timeout
     )
-    for table in settings.analyser:
-        cache.register_analyser(
-            ConfiguredAnalyser(
+    try:
+        register_never_held(cache)
+        for number, table in enumerate(settings.analyser, start=1):
+            configured = ConfiguredAnalyser(
                 name=table.name,
                 type=table.type,
                 node=table.node,
@@ -165,13 +177,13 @@ def build_analysers(
                 to_sync=table.to_sync,
                 subtype=table.subtype,
             )
-        )
-    try:
+            cache.register_analyser(configured, source=f"[[analyser]] {number}")
+        problems = register_installed(cache)
         register_builtin(cache)
     except Conflict as error:
-        problem = f"[[analyser]] name: {error}, as a built-in one: give yours another name"
+        problem = f"{error}: give yours another name, or uninstall the package that one comes from"
         raise ConfigError(str(settings.source), (problem,)) from error
-    return cache
+    return cache, (*problems, *held_in_vain(cache.registrations))
 
 
 def describe_plan(settings: Settings) -> list[str]:
@@ -182,13 +194,28 @@ def describe_plan(settings: Settings) -> list[str]:
     """
     from twisted.internet import reactor  # noqa: TID251
 
-    _jids(settings)
+    own_jid, _ = _jids(settings)
     _endpoint(settings, reactor)
-    analysers = build_analysers(settings, Counters())
+    analysers, problems = build_analysers(settings, Counters(), _boundary(settings, own_jid))
+    state = asyncio.run(database_state(settings.database.url))
+    state.require_usable()
     return [
-        f"database: {asyncio.run(database_state(settings.database.url))}",
-        f"analysers, in the order in which they are tried: {', '.join(analysers.names)}",
+        f"database: {state}",
+        *(f"warning: {warning}" for warning in state.warnings),
+        "analysers, in the order in which they are tried:",
+        *(f"  {registered}" for registered in analysers.registrations),
+        *(f"warning: {problem}" for problem in problems),
     ]
+
+
+def _boundary(settings: Settings, own_jid: BareJID) -> AnalyserBoundary:
+    """Return what is needed to register analysers, though not to let them ask anything."""
+    from twisted.internet import reactor  # noqa: TID251
+
+    timer: Any = reactor
+    timeout = settings.upstream.timeout.total_seconds()
+    tracker = Tracker(timer, timeout, Counters(), settings.cache.max_stanza_bytes)
+    return AnalyserBoundary(own_jid, ComponentReader(tracker, own_jid))
 
 
 def run(settings: Settings) -> int:
@@ -224,7 +251,13 @@ async def _run(settings: Settings, reactor: Any) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    log.info("database: %s", await prepare_database(settings.database.url))
+    prepared = await _unless_stopped(stop, prepare_database(settings.database.url))
+    if prepared is None:
+        log.info("stopped while the database was being prepared")
+        return ExitCode.DONE
+    log.info("%s", prepared)
+    for warning in prepared.warnings:
+        log.warning("%s", warning)
     store = await open_store(settings.database.url)
     try:
         return await Component(settings, store, reactor).serve(stop)
@@ -232,12 +265,30 @@ async def _run(settings: Settings, reactor: Any) -> int:
         await store.close()
 
 
+async def _unless_stopped(
+    stop: asyncio.Event, preparing: Coroutine[Any, Any, Migrated]
+) -> Migrated | None:
+    """Return what `preparing` returns, or None if `stop` was set before it was done.
+
+    Its transaction is rolled back then: by itself, or by the end of this process, which also ends a
+    wait in SQLite for another's lock.
+    """
+    prepared = asyncio.ensure_future(preparing)
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait([prepared, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not prepared.done():
+        prepared.cancel()
+        await asyncio.wait([prepared], timeout=GRACE_SECONDS)
+    return prepared.result() if prepared.done() and not prepared.cancelled() else None
+
+
 def _begin_log(settings: Settings) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=settings.log.level.upper(), format=LOG_FORMAT, force=True
     )
     # What SQL is sent, and every step of the migrations, is of no use to an operator.
-    for name in ("sqlalchemy", "aiosqlite", "alembic", "asyncio", "twisted"):
+    for name in ("sqlalchemy", "aiosqlite", "psycopg", "alembic", "asyncio", "twisted"):
         logging.getLogger(name).setLevel(logging.WARNING)
     PythonLoggingObserver("twisted").start()  # type: ignore[no-untyped-call]
     log.info("pubcellar %s, configuration %s", __version__, settings.source)
@@ -291,6 +342,7 @@ def _limits(settings: Settings) -> Limits:
         paging=Paging(cache.paging),
         shared_node_list=settings.upstream.node_list == "shared",
         reanalyse_after=cache.reanalyse_after,
+        forget_after=cache.forget_after,
         retry_after=cache.retry_after,
         retry_at_most=cache.retry_at_most,
         page_size=cache.page_size,

@@ -20,6 +20,7 @@ XEP, SERVICE = Paging.XEP, Paging.SERVICE
 ALL = PageRequest()
 
 PROSODY = ServiceTraits(
+    lists_items=True,
     pages=False,
     items_newest_first=False,
     max_items_newest_first=False,
@@ -27,6 +28,7 @@ PROSODY = ServiceTraits(
     ids_as_requested=True,
 )
 EJABBERD = ServiceTraits(
+    lists_items=True,
     pages=True,
     items_newest_first=False,
     max_items_newest_first=False,
@@ -207,7 +209,9 @@ def test_forms_that_are_mixed_are_forwarded(
         (None, PROSODY, SERVICE, 9, PagePlan(ALL, True, False)),
         (None, EJABBERD, XEP, 9, PagePlan(ALL, False, False)),
         (None, UNKNOWN, XEP, 9, None),
-        (None, UNKNOWN, XEP, 1, PagePlan(ALL, False, False)),
+        (None, UNKNOWN, XEP, 1, None),
+        (None, replace(UNKNOWN, lists_items=True), XEP, 1, PagePlan(ALL, False, False)),
+        (None, replace(PROSODY, lists_items=False), XEP, 9, None),
         (PAGES[2], PROSODY, XEP, 9, PagePlan(PAGES[2], True, True)),
         (PAGES[3], PROSODY, XEP, 9, PagePlan(PAGES[3], True, True)),
         (PAGES[2], PROSODY, SERVICE, 9, PagePlan(ALL, True, False)),

@@ -153,6 +153,15 @@ def test_a_node_without_subscription_is_answered_for_max_age_only(
     assert decide(known, NOW, POLICY) == expected
 
 
+@pytest.mark.parametrize(
+    ("items_age", "expected"), [(300, Answer()), (300.001, WORK_OR_STALE), (86400.001, WORK)]
+)
+def test_a_subscription_that_cannot_be_counted_on_is_none(
+    items_age: float, expected: Decision
+) -> None:
+    assert decide(record(LIVE, items_age=items_age), NOW, POLICY, is_notified=False) == expected
+
+
 def test_a_max_age_above_verify_every_does_not_make_an_unfollowed_node_fresher() -> None:
     policy = FreshnessPolicy(verify_every=60 * SECOND, max_age=3600 * SECOND)
     known = record(LIVE, subscription=SubscriptionState.NONE, items_age=61)

@@ -62,7 +62,8 @@ async def test_what_is_lost_again_meanwhile_is_not_trusted_until_it_is_noted_aga
     nodes = Nodes(store)  # type: ignore[arg-type]  # as above
     parts: Any = SimpleNamespace(store=store, clock=SimpleNamespace(now=lambda: NOW))
     nothing: Any = None
-    mending = Mending(parts, nodes, nothing, nothing, nothing)
+    reconsidering: Any = SimpleNamespace(go_through=lambda: asyncio.sleep(0))
+    mending = Mending(parts, nodes, nothing, nothing, nothing, reconsidering)
     trusted: list[bool] = []
 
     def loses_again() -> None:

@@ -11,14 +11,24 @@ Start = Callable[..., Awaitable[Cellar]]
 
 
 @pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """Return the database of the component; few scenarios depend on which kind it is."""
+    return sqlite_url
+
+
+@pytest.fixture
 def start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for_coroutine: Callable[..., Any]
+    tmp_path: Path,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    wait_for_coroutine: Callable[..., Any],
 ) -> Iterator[Start]:
     """Return a function that starts a component; it takes what differs in the configuration."""
     started: list[Cellar] = []
 
     async def start(more: str = "", **tables: str) -> Cellar:
         cellar = Cellar(tmp_path, monkeypatch, more, **tables)
+        cellar.database_url = database_url
         started.append(cellar)
         return await cellar.start()
 

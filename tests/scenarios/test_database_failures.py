@@ -1,12 +1,11 @@
 """Without its database the proxy is a pure forwarder, and recovers by itself (design §8)."""
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 from playbook import Cellar, Service, info, item_ids, items, listing
+from sqlalchemy import text
 
 from pubcellar.core.counters import Happened
+from throw_away_postgresql import ThrowAwayPostgresql
 
 IDS = ["i1", "i2", "i3"]
 PING = "<ping xmlns='urn:xmpp:ping'/>"
@@ -24,6 +23,12 @@ QUESTIONS = [
     PING,
     "<query xmlns='urn:unknown'/>",
 ]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -76,7 +81,38 @@ async def test_a_start_without_it_recovers(cellar: Cellar, service: Service) -> 
 async def test_an_item_that_is_damaged_is_asked_for(cellar: Cellar, service: Service) -> None:
     """What a database holds is not believed to be XML only because it once was."""
     await cellar.holds(service, "notes/a", IDS)
-    with closing(sqlite3.connect(cellar.database_file)) as database, database:
-        database.execute("update pubsub_item set xml = '<item' where item_id = 'i2'")
+    async with cellar.store._connections.writing() as database:
+        await database.execute(text("UPDATE pubsub_item SET xml = '<item' WHERE item_id = 'i2'"))
     answer = await cellar.result(items("notes/a"))
     assert item_ids(answer) == IDS
+
+
+class TestOutageOfPostgresql:
+    """The server itself goes and comes back; nobody restarts the proxy."""
+
+    @pytest.fixture
+    def database_url(self, postgresql_url: str) -> str:
+        return postgresql_url
+
+    async def test_reads_are_forwarded_until_it_is_back(
+        self, cellar: Cellar, service: Service, postgresql: ThrowAwayPostgresql
+    ) -> None:
+        await cellar.holds(service, "notes/a", IDS)
+        postgresql.kill()
+        assert item_ids(await cellar.result(items("notes/a"))) == IDS
+        assert len(service.asked) == 1
+        cellar.receives(service.publish("notes/a", "i4"))
+        await cellar.settled()
+        postgresql.start()
+        await cellar.advance(6)
+        service.asked.clear()
+        assert item_ids(await cellar.result(items("notes/a"))) == [*IDS, "i4"]
+        assert service.asked == []
+
+    async def test_its_restart_is_not_noticed(
+        self, cellar: Cellar, service: Service, postgresql: ThrowAwayPostgresql
+    ) -> None:
+        await cellar.holds(service, "notes/a", IDS)
+        postgresql.restart()
+        assert item_ids(await cellar.result(items("notes/a"))) == IDS
+        assert service.asked == []

@@ -229,3 +229,24 @@ async def test_readers_never_see_half_a_node(cellar: Cellar, service: Service) -
     cellar.store.release("publish_staged")
     await cellar.settled()
     assert item_ids(await cellar.result(items("notes/a"))) == ["j1", "j2", "j3", "j4"]
+
+
+async def test_services_of_which_nothing_is_held_cost_no_write_when_they_are_away(
+    cellar: Cellar,
+) -> None:
+    """Whoever asks for many addresses of a domain that is down must not keep the database busy."""
+    await cellar.settled()
+    written: list[object] = []
+    make_stale = cellar.store.make_stale
+
+    async def counted(*arguments: object) -> int:
+        written.append(arguments)
+        return await make_stale(*arguments)
+
+    cellar.store.make_stale = counted
+    for number in range(5):
+        cellar.asks(items("n"), to=rf"r{number}\40montague.lit@cache.example.org")
+        cellar.refuses(await cellar.next(), "remote-server-not-found")
+        await cellar.next()
+    await cellar.advance(5)
+    assert written == []

@@ -1,7 +1,7 @@
 """A held node follows its service's events (design §5, "Keeping current"; XEP-0060 7 and 8)."""
 
 import pytest
-from playbook import Cellar, Service, info, item_ids, items
+from playbook import Cellar, Service, canonical, info, item_ids, items
 
 IDS = ["i1", "i2", "i3"]
 CHANGED = "<changed xmlns='urn:c'/>"
@@ -41,6 +41,45 @@ async def test_an_item_without_payload_is_fetched(cellar: Cellar, either: Servic
     await cellar.settled()
     assert either.asked[0] == "items notes/a id=i4"
     assert await read(cellar, either) == [*IDS, "i4"]
+
+
+async def test_an_item_that_names_its_publisher_in_notifications_alone_is_fetched(
+    cellar: Cellar, service: Service
+) -> None:
+    """As Prosody's personal eventing does: an answer from the cache must not name it either."""
+    await cellar.holds(service, "notes/a", IDS)
+    event = service.publish("notes/a", "i4")
+    cellar.receives(event.replace("<item ", "<item publisher='romeo@montague.lit' "))
+    await cellar.settled()
+    assert service.asked[0] == "items notes/a id=i4"
+    answer = await cellar.result(items("notes/a"))
+    assert item_ids(answer) == [*IDS, "i4"]
+    assert "romeo" not in canonical(answer)
+
+
+async def test_nobody_sees_more_items_than_a_full_node_has(
+    cellar: Cellar, service: Service
+) -> None:
+    """Whether a new item pushed out the oldest is known only when that has been asked for."""
+    await cellar.holds(service, "notes/a", IDS)
+    event = service.publish("notes/a", "i4")
+    del service.nodes["notes/a"].items["i1"]
+    cellar.receives(event)
+    assert item_ids(await cellar.result(items("notes/a"))) == ["i2", "i3", "i4"]
+
+
+async def test_while_that_is_asked_readers_are_forwarded(cellar: Cellar, service: Service) -> None:
+    await cellar.holds(service, "notes/a", IDS)
+    event = service.publish("notes/a", "i4")
+    del service.nodes["notes/a"].items["i1"]
+    cellar.stands_aside(service)
+    cellar.receives(event)
+    question = await cellar.next()
+    assert "i1" in repr(question)
+    cellar.asks(items("notes/a"))
+    forwarded = await cellar.next()
+    assert forwarded.sender.startswith("juliet")
+    cellar.receives(service.reply(question.element)[0])
 
 
 async def test_several_items_are_retracted_at_once(cellar: Cellar, either: Service) -> None:

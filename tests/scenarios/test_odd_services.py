@@ -1,5 +1,6 @@
 """Services that do not do all that the XEPs say; nothing of it may be guessed (design §5)."""
 
+import pytest
 from playbook import PUBSUB, Cellar, Service, info, item, item_ids, items, listing
 
 IDS = ["i1", "i2", "i3"]
@@ -27,15 +28,13 @@ async def test_and_its_contents_are_verified_without_a_list_too(
     assert item_ids(await cellar.result(items("notes/a"))) == [*IDS, "silently"]
 
 
-async def test_a_service_that_lists_neither_pages_nor_ids_is_not_held(
+async def test_a_service_that_lists_neither_pages_nor_ids_is_read_at_once(
     cellar: Cellar, service: Service
 ) -> None:
     service.refusals["list notes/a"] = ("cancel", "feature-not-implemented")
-    cellar.stands_behind(service).has("notes/a", IDS)
-    await cellar.result(items("notes/a"))
-    await cellar.settled()
-    record = await cellar.record("notes/a")
-    assert (record.state, "feature-not-implemented" in record.reason) == ("no_sync", True)
+    await cellar.holds(service, "notes/a", IDS)
+    assert item_ids(await cellar.result(items("notes/a"))) == IDS
+    assert service.asked == []
 
 
 async def test_a_service_that_does_not_tell_subscriptions_is_subscribed_to_again(
@@ -51,6 +50,23 @@ async def test_a_service_that_does_not_tell_subscriptions_is_subscribed_to_again
         "list notes/a",
     ]
     assert await cellar.state("notes/a") == "live"
+
+
+@pytest.mark.parametrize("lists", [True, False])
+async def test_an_item_sent_to_who_subscribes_keeps_its_place(
+    cellar: Cellar, paging_service: Service, lists: bool
+) -> None:
+    """ejabberd sends what was published last, and leaves it where it was published first."""
+    if not lists:
+        paging_service.refusals["list notes/a"] = ("cancel", "feature-not-implemented")
+    cellar.stands_behind(paging_service).has("notes/a", IDS).greeting = "i2"
+    await cellar.result(items("notes/a"))
+    await cellar.settled()
+    paging_service.asked.clear()
+    assert item_ids(await cellar.result(items("notes/a"))) == IDS
+    page = await cellar.result(items("notes/a", page="<max>2</max>"))
+    assert item_ids(page) == IDS[:2]
+    assert paging_service.asked == []
 
 
 async def test_an_item_sent_at_every_subscription_does_no_harm(
@@ -143,3 +159,74 @@ async def test_stopping_answers_what_is_in_flight_and_takes_no_more(cellar: Cell
     )
     answer = await cellar.next()
     assert (answer.id, answer.kind) == (first, "result")
+
+
+async def test_as_many_items_as_before_are_not_the_same_items(
+    cellar: Cellar, paging_service: Service
+) -> None:
+    """Where no ids are listed, their number alone says too little."""
+    paging_service.refusals["list notes/a"] = ("cancel", "feature-not-implemented")
+    await cellar.holds(paging_service, "notes/a", IDS)
+    del paging_service.nodes["notes/a"].items["i2"]
+    paging_service.publish("notes/a", "i5")
+    await cellar.advance(13 * 60)
+    await cellar.settled()
+    assert item_ids(await cellar.result(items("notes/a"))) == ["i1", "i3", "i5"]
+
+
+async def test_the_ids_of_one_item_are_not_listed_where_the_service_lists_none(
+    cellar: Cellar, service: Service
+) -> None:
+    service.refusals["list notes/a"] = ("cancel", "feature-not-implemented")
+    await cellar.holds(service, "notes/a", ["i1"])
+    answer = await cellar.answer(listing("notes/a"))
+    assert answer.condition == "cancel/feature-not-implemented"
+
+
+async def test_item_not_found_for_an_item_is_not_for_the_node(
+    cellar: Cellar, service: Service
+) -> None:
+    """XEP-0060 section 6.5.9.11 has it for nodes; some services say it of items."""
+    await cellar.holds(service, "notes/a", IDS)
+    service.refusals["items notes/a id=i1"] = ("cancel", "item-not-found")
+    event = service.publish("notes/a", "i4")
+    del service.nodes["notes/a"].items["i1"]
+    cellar.receives(event)
+    await cellar.settled()
+    assert item_ids(await cellar.result(items("notes/a"))) == ["i2", "i3", "i4"]
+    assert await cellar.state("notes/a") == "live"
+
+
+@pytest.mark.parametrize("condition", ["service-unavailable", "internal-server-error"])
+async def test_a_service_that_is_ill_for_a_moment_costs_no_items(
+    cellar: Cellar, service: Service, condition: str
+) -> None:
+    """As one that is being reloaded; the type of the error is `cancel` all the same."""
+    await cellar.holds(service, "notes/a", IDS)
+    service.refusals["info notes/a"] = ("cancel", condition)
+    await cellar.advance(61)
+    assert item_ids(await cellar.result(items("notes/a"))) == IDS
+    await cellar.settled()
+    service.refusals.clear()
+    await cellar.advance(60)
+    await cellar.settled()
+    assert await cellar.state("notes/a") == "live"
+
+
+@pytest.mark.parametrize(
+    "error", [("wait", "resource-constraint"), ("cancel", "internal-server-error")]
+)
+async def test_a_subscription_that_could_not_be_ended_is_ended_soon(
+    cellar: Cellar, service: Service, error: tuple[str, str]
+) -> None:
+    await cellar.holds(service, "notes/a", IDS)
+    service.refusals["unsubscribe"] = error
+    service.nodes["notes/a"].access_model = "whitelist"
+    await cellar.advance(61)
+    await cellar.answer(items("notes/a"))
+    await cellar.settled()
+    assert service.nodes["notes/a"].subscribers
+    service.refusals.clear()
+    for _ in range(4):
+        await cellar.advance(61)
+    assert not service.nodes["notes/a"].subscribers

@@ -55,12 +55,12 @@ async def test_a_node_known_to_be_closed_is_not_answered_while_it_is_dropped(
     cellar: Cellar, service: Service
 ) -> None:
     await cellar.holds(service, "notes/a", ["i1", "i2"])
-    cellar.store.hold("forget_node")
+    cellar.store.hold("save_node_without_items")
     cellar.receives(service.configure("notes/a", access_model="whitelist"))
-    await cellar.until(lambda: "forget_node" in cellar.store.held)
+    await cellar.until(lambda: "save_node_without_items" in cellar.store.held)
     cellar.asks(items("notes/a"), sender=ROMEO)
     answer = await cellar.next()
-    cellar.store.release("forget_node")
+    cellar.store.release("save_node_without_items")
     assert answer.kind == "error"
 
 

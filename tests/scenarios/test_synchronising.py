@@ -281,3 +281,22 @@ class TestLimits:
         assert states == ["live", "", "live"]
         assert service.nodes["notes/b"].subscribers == set()
         assert await cellar.store.count_nodes() == 2
+
+    async def test_a_node_that_goes_is_known_for_as_long_as_it_is_subscribed_to(
+        self, start, service: Service
+    ) -> None:
+        """Killed meanwhile, nobody would know what to unsubscribe from."""
+        cellar = await start("[cache]\nmax_nodes = 1\n")
+        await cellar.holds(service, "notes/a", ["i1"])
+        service.is_silent = True
+        await cellar.holds(Service("other.example.org"), "notes/b", ["i1"])
+        assert any(asked.startswith("unsubscribe notes/a") for asked in service.asked)
+        assert await cellar.state("notes/a") == "live"
+
+        await cellar.kill()
+        service.is_silent = False
+        await cellar.start()
+        await cellar.advance(2)
+
+        assert await cellar.state("notes/a") == "live"
+        assert service.nodes["notes/a"].subscribers == {"cache.example.org"}

@@ -1,7 +1,7 @@
 """What nobody announces is found by looking, within a bound (design §5, "Verification")."""
 
 import pytest
-from playbook import Cellar, Service, info, item_ids, items
+from playbook import Cellar, Service, canonical, info, item_ids, items
 
 from pubcellar.core.counters import Happened
 
@@ -185,3 +185,31 @@ class TestContents:
         await cellar.settled()
         await cellar.advance(2)
         assert item_ids(await cellar.result(items("notes/a"))) == [*IDS, "lost"]
+
+
+async def test_a_subscription_that_is_one_in_name_only_is_made_again(
+    cellar: Cellar, service: Service
+) -> None:
+    """Prosody says "subscribed" of a node that was deleted and created again, and sends nothing."""
+    await cellar.holds(service, "notes/a", IDS)
+    subscribers = service.nodes["notes/a"].subscribers
+    service.has("notes/a", ["new"]).says_subscribed = True
+    await cellar.advance(13 * 60)
+    await cellar.settled()
+    assert item_ids(await cellar.result(items("notes/a"))) == ["new"]
+    assert service.nodes["notes/a"].subscribers == subscribers == {"cache.example.org"}
+
+
+@pytest.mark.parametrize("and_then", ["i4", "i2"])
+async def test_a_republish_is_found_though_something_newer_came(
+    cellar: Cellar, service: Service, and_then: str
+) -> None:
+    """Where a republished item moves to the newest end; nobody told us of either."""
+    await cellar.holds(service, "notes/a", ["i1", "i2", "i3"])
+    service.publish("notes/a", "i1", "<changed xmlns='urn:c'/>")
+    service.publish("notes/a", and_then)
+    await cellar.advance(13 * 60)
+    await cellar.settled()
+    service.asked.clear()
+    assert "urn:c" in canonical(await cellar.result(items("notes/a")))
+    assert service.asked == []

@@ -163,7 +163,7 @@ class TestBothWays:
         (original,) = reply(error)
         assert_same(original, written(refusal(reply(error))))
 
-    @pytest.mark.parametrize("name", OUTAGES)
+    @pytest.mark.parametrize("name", sorted(OUTAGES))
     def test_what_a_server_on_the_way_reports_is_an_outage_and_relayed(self, name: str) -> None:
         error = f"<error type='wait' by='s2s'>{condition(name)}</error>"
         exception = refusal(reply(error))

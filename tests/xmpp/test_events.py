@@ -163,6 +163,14 @@ def test_a_message_without_an_event_of_its_own_about_a_node_says_nothing(content
     assert message(content) == []
 
 
+def test_what_tells_of_the_past_is_told_apart() -> None:
+    """XEP-0060 section 6.1.7: the last item is sent to a new subscriber, with a delay."""
+    event = f"<event xmlns='{NS_PUBSUB_EVENT}'><purge node='n'/></event>"
+    delay = "<delay xmlns='urn:xmpp:delay' stamp='2026-11-20T00:00:00Z'/>"
+    assert [one.is_delayed for one in message(event)] == [False]
+    assert [one.is_delayed for one in message(event + delay)] == [True]
+
+
 def test_an_event_that_bounced_says_nothing() -> None:
     event = f"<event xmlns='{NS_PUBSUB_EVENT}'><purge node='n'/></event>"
     assert message(event, type_="error") == []

@@ -75,7 +75,7 @@ def plan_disco_items(
 ) -> PagePlan | None:
     """Return how to answer disco#items of a node (XEP-0060 section 5.5), or None to forward it."""
     newest_first = _order(traits.disco_newest_first, item_count)
-    if newest_first is None:
+    if newest_first is None or not traits.lists_items:
         return None
     if question.page is None:
         return PagePlan(PageRequest(), newest_first, False)

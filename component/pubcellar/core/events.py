@@ -57,8 +57,11 @@ class Event:
         key: the node, with the address the notification came from as its service.
         recipient: the address of ours it was sent to.
         changes: at least one.
+        is_delayed: whether it tells of the past (XEP-0203), as services send the last item to who
+            has just subscribed.
     """
 
     key: NodeKey
     recipient: BareJID
     changes: tuple[Change, ...]
+    is_delayed: bool = False

@@ -66,7 +66,12 @@ Decision = Answer | VerifyAccess | Forward
 
 
 def decide(
-    record: NodeRecord | None, now: datetime, policy: FreshnessPolicy, *, in_doubt: bool = False
+    record: NodeRecord | None,
+    now: datetime,
+    policy: FreshnessPolicy,
+    *,
+    in_doubt: bool = False,
+    is_notified: bool = True,
 ) -> Decision:
     """Decide on a read of a node.
 
@@ -75,6 +80,7 @@ def decide(
         now: the current time.
         policy: the clocks.
         in_doubt: whether something has happened that the database does not show yet.
+        is_notified: whether our subscription, where there is one, can be counted on.
     """
     if record is None:
         return Forward(FollowUp.ANALYSE)
@@ -86,7 +92,11 @@ def decide(
         return Forward(FollowUp.WORK)
     if not is_shared(record.access_model):
         return Forward(FollowUp.WORK)
-    if in_doubt or record.state is NodeState.STALE or not _are_contents_fresh(record, now, policy):
+    if (
+        in_doubt
+        or record.state is NodeState.STALE
+        or not _are_contents_fresh(record, now, policy, is_notified)
+    ):
         may_answer_stale = _age(record.items_verified_at, now) <= policy.max_stale
         return Forward(FollowUp.WORK, may_answer_stale=may_answer_stale)
     info_age = _age(record.info_verified_at, now)
@@ -99,8 +109,10 @@ def _is_due(record: NodeRecord, now: datetime) -> bool:
     return record.retry_at is None or record.retry_at <= now
 
 
-def _are_contents_fresh(record: NodeRecord, now: datetime, policy: FreshnessPolicy) -> bool:
-    is_followed = record.subscription is SubscriptionState.SUBSCRIBED
+def _are_contents_fresh(
+    record: NodeRecord, now: datetime, policy: FreshnessPolicy, is_notified: bool
+) -> bool:
+    is_followed = is_notified and record.subscription is SubscriptionState.SUBSCRIBED
     bound = policy.verify_every if is_followed else min(policy.max_age, policy.verify_every)
     return _age(record.items_verified_at, now) <= bound
 

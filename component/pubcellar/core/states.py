@@ -11,7 +11,11 @@ class NodeState(StrEnum):
     """Where a recorded node stands; the values are what the database holds."""
 
     NO_SYNC = "no_sync"
-    """Looked at, and not to be held: always forwarded, looked at again after `reanalyse_after`."""
+    """Looked at, and not to be held: always forwarded, looked at again after `reanalyse_after`.
+
+    A node that was held when its analyser went away is set aside: it is here with its items, which
+    nobody is given, until the analyser is back or `forget_after` has passed.
+    """
     SYNCING = "syncing"
     """Being fetched for the first time; forwarded."""
     LIVE = "live"
@@ -24,7 +28,7 @@ class NodeState(StrEnum):
 
 TRANSITIONS: dict[NodeState | None, frozenset[NodeState | None]] = {
     None: frozenset({NodeState.NO_SYNC, NodeState.SYNCING}),
-    NodeState.NO_SYNC: frozenset({NodeState.SYNCING, None}),
+    NodeState.NO_SYNC: frozenset({NodeState.SYNCING, NodeState.STALE, None}),
     NodeState.SYNCING: frozenset({NodeState.LIVE, NodeState.FAILED, NodeState.NO_SYNC, None}),
     NodeState.LIVE: frozenset({NodeState.STALE, NodeState.NO_SYNC, None}),
     NodeState.STALE: frozenset({NodeState.LIVE, NodeState.NO_SYNC, None}),

@@ -16,6 +16,7 @@ class ServiceTraits:
     """What is known of a service's habits; None means not known.
 
     Attributes:
+        lists_items: whether it answers disco#items of a node to strangers.
         pages: whether it answers `<set/>` (XEP-0059) on item lists with a `<set/>` of its own.
         items_newest_first: order of a plain items answer.
         max_items_newest_first: order inside a `max_items` answer (which holds the newest).
@@ -26,6 +27,7 @@ class ServiceTraits:
         republish_sightings: agreeing observations behind `republish_moves`, negative for "stays".
     """
 
+    lists_items: bool | None = None
     pages: bool | None = None
     items_newest_first: bool | None = None
     max_items_newest_first: bool | None = None

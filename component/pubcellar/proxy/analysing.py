@@ -6,13 +6,14 @@ next read of a node that is not held costs the service one stanza and no more.
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pubcellar.core.errors import AnalyserError, ProxyError, UpstreamRefused
 from pubcellar.core.ports import ForwardedAnswer, Verdict
 from pubcellar.core.records import NodeRecord
-from pubcellar.core.states import NodeState
-from pubcellar.core.values import Item, ItemsQuestion, NodeKey
+from pubcellar.core.states import NodeState, moved
+from pubcellar.core.values import Item, ItemsQuestion, NodeKey, SubscriptionState
 from pubcellar.proxy.fetching import LONGEST_NAME_BYTES
 from pubcellar.proxy.nodes import Nodes, Work
 from pubcellar.proxy.parts import Parts
@@ -110,27 +111,55 @@ class Analysing:
     async def _remember(
         self, key: NodeKey, verdict: Verdict | None, reason: str, retry_at: datetime | None
     ) -> None:
-        now = self._parts.clock.now()
+        """Write the verdict down; with a reason, it is not to hold the node."""
         entry = await self._nodes.loaded(key)
-        if entry.record is not None and entry.record.state is not NodeState.NO_SYNC:
+        if entry.worker is not None and entry.record is not None:
+            # One task alone writes of a node; the next read will bring the verdict again.
             return
         if entry.record is None:
             await self._make_room()
-        record = NodeRecord(
-            key=key,
-            state=NodeState.NO_SYNC if reason else NodeState.SYNCING,
-            created_at=now if entry.record is None else entry.record.created_at,
+            entry = await self._nodes.loaded(key)
+        record = self._with_verdict(key, entry.record, verdict, reason, retry_at)
+        if record is None:
+            return
+        await self._parts.store.save_node(record)
+        entry = self._nodes.entry(key)
+        entry.record, entry.is_loaded = record, True
+
+    def _with_verdict(
+        self,
+        key: NodeKey,
+        old: NodeRecord | None,
+        verdict: Verdict | None,
+        reason: str,
+        retry_at: datetime | None,
+    ) -> NodeRecord | None:
+        """Return the record with the verdict; None where the verdict changes nothing."""
+        now = self._parts.clock.now()
+        if old is not None and old.state is not NodeState.NO_SYNC:
+            return None
+        if old is not None and old.is_set_aside and reason:
+            # For whom it was held, and since when it is not, is still wanted. While it is to be
+            # unsubscribed, `retry_at` is for that.
+            is_subscribed = old.subscription is not SubscriptionState.NONE
+            return None if is_subscribed else replace(old, retry_at=retry_at)
+        state = NodeState.NO_SYNC if reason else NodeState.SYNCING
+        if old is None:
+            old = NodeRecord(key, state, created_at=now, state_changed_at=now)
+        elif old.is_set_aside:
+            state = NodeState.STALE
+        return replace(
+            old,
+            state=moved(old.state, state),
             state_changed_at=now,
             reason=reason,
             analyser=None if verdict is None else verdict.analyser,
             type=None if verdict is None else verdict.type,
             subtype=None if verdict is None else verdict.subtype,
+            failures=0,
             last_read_at=now,
             retry_at=retry_at,
         )
-        await self._parts.store.save_node(record)
-        entry = self._nodes.entry(key)
-        entry.record, entry.is_loaded = record, True
 
     async def _make_room(self) -> None:
         """Drop the node that was read the longest ago, once there are `max_nodes`."""

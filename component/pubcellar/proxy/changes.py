@@ -19,7 +19,7 @@ from pubcellar.core.events import (
     SubscriptionChanged,
 )
 from pubcellar.core.records import ParsedItem
-from pubcellar.core.values import Item, SubscriptionState
+from pubcellar.core.values import Item, PageRequest, SubscriptionState
 from pubcellar.proxy.fetching import Fetching
 from pubcellar.proxy.learning import service_traits
 from pubcellar.proxy.nodes import NodeEntry, Nodes, Work
@@ -78,9 +78,8 @@ class Changes:
         await self._parts.store.save_node(entry.record)
 
     async def _published(self, entry: NodeEntry, item: Item) -> None:
-        if not item.has_payload:
-            fetched = await self._parts.reader.items(entry.key, item_ids=[item.item_id])
-            found = [one for one in fetched.items if one.item_id == item.item_id]
+        if not item.has_payload or not await self._is_as_answered(entry, item):
+            found = await self._fetching.given(entry.key, [item.item_id])
             if not found:
                 # Gone again; the service will have said so, or the ids will tell.
                 entry.ask(Work.VERIFY_IDS, is_doubtful=True)
@@ -88,6 +87,19 @@ class Changes:
             item = found[0]
         self._fetching.ensure_item_fits(item)
         await self._put(entry, item)
+
+    async def _is_as_answered(self, entry: NodeEntry, item: Item) -> bool:
+        """Tell whether the item names its publisher, or does not, as those in answers do.
+
+        Prosody's personal eventing names it in notifications alone.
+        """
+        newest = await self._parts.store.page(
+            entry.key,
+            PageRequest(max=1),
+            newest_first=True,
+            max_bytes=self._parts.limits.list_bytes,
+        )
+        return any((one.publisher is None) is (item.publisher is None) for one in newest.items)
 
     async def _put(self, entry: NodeEntry, item: Item) -> None:
         parsed = await self._parsed(entry, item)
@@ -99,7 +111,7 @@ class Changes:
         await self._refresh(entry)
         if is_new:
             # Services drop the oldest item of a full node without a word.
-            entry.ask(Work.VERIFY_OLDEST, is_doubtful=False)
+            entry.ask(Work.VERIFY_OLDEST, is_doubtful=True)
             if entry.record and entry.record.item_count > self._parts.limits.max_items_per_node:
                 await self._withdrawing.withdraw(entry, "it has more items than are held")
         elif moves is None and before[-1] != item.item_id:

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from pubcellar.core.errors import UpstreamAnswerInvalid, UpstreamAnswerTooLarge, UpstreamRefused
-from pubcellar.core.ports import NodeInfo
 from pubcellar.core.records import ParsedItem
-from pubcellar.core.values import Item, PageRequest
+from pubcellar.core.traits import ServiceTraits
+from pubcellar.core.values import Item, NodeKey, PageRequest
+from pubcellar.proxy.describing import REFUSALS_TO_TELL
 from pubcellar.proxy.nodes import NodeEntry
 from pubcellar.proxy.parts import Parts
 
@@ -14,24 +16,43 @@ FIRST_BATCH = 10
 BATCH_BYTES = 256 * 1024
 LONGEST_NAME_BYTES = 1024
 """Of an item id or a node name that is held: databases cannot index just any length."""
-REFUSALS_TO_LIST = frozenset({"feature-not-implemented", "service-unavailable", "not-allowed"})
 
 
 class TooLargeToHold(Exception):
     """The node, or one of its items, exceeds a limit; the message says which."""
 
 
+class Source(Enum):
+    """Where a listing comes from, which decides in which order it is."""
+
+    DISCO_ITEMS = "disco#items"
+    PLAIN_ITEMS = "a plain items answer"
+    COUNT = "a count"
+    """The service only said how many there are, and they are as many as are known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Ids of all items; `is_listed` tells whether the service named them, or only counted them."""
+    """Ids of all items of a node, oldest or newest first as the service has it."""
 
     ids: list[str]
-    is_listed: bool
+    source: Source
 
     @property
-    def as_listed(self) -> list[str]:
-        """The ids in the order of disco#items, or none where the service does not list them."""
-        return self.ids if self.is_listed else []
+    def by_disco(self) -> list[str]:
+        """The ids in the order of disco#items, or none if they are not from there."""
+        return self.ids if self.source is Source.DISCO_ITEMS else []
+
+    @property
+    def plain(self) -> list[str]:
+        """The ids in the order of a plain items answer, or none if they are not from there."""
+        return self.ids if self.source is Source.PLAIN_ITEMS else []
+
+    def is_newest_first(self, traits: ServiceTraits) -> bool | None:
+        """Return the order of a listing that names the ids; None where it is not known."""
+        if self.source is Source.DISCO_ITEMS:
+            return traits.disco_newest_first
+        return traits.items_newest_first
 
 
 class Fetching:
@@ -53,16 +74,32 @@ class Fetching:
         while position < len(item_ids):
             batch = item_ids[position : position + size]
             try:
-                answer = await self._parts.reader.items(entry.key, item_ids=batch)
+                items = await self.given(entry.key, batch)
             except UpstreamAnswerTooLarge:
                 size = _smaller(size)
                 continue
-            items = [item for item in _unique(answer.items) if item.item_id in set(batch)]
             await self.stage(entry, items)
             found.update(item.item_id for item in items)
             position += len(batch)
             size = self._next_size(items)
         return found
+
+    async def given(self, key: NodeKey, item_ids: Sequence[str]) -> list[Item]:
+        """Return those of the items that the service has, each once.
+
+        A service may answer that it has none of them by `item-not-found`, like for a node that is
+        gone; whoever must know which asks for something else.
+
+        Raises:
+            UpstreamError: the service could not or would not answer.
+        """
+        try:
+            answer = await self._parts.reader.items(key, item_ids=item_ids)
+        except UpstreamRefused as error:
+            if error.condition != "item-not-found":
+                raise
+            return []
+        return [item for item in _unique(answer.items) if item.item_id in set(item_ids)]
 
     async def by_page(self, entry: NodeEntry) -> list[str]:
         """Stage all items of a node page by page (XEP-0059), and return their ids in that order.
@@ -98,20 +135,37 @@ class Fetching:
     ) -> Listing | None:
         """Return the ids the service lists, in its order.
 
-        Where a service that pages does not list ids, the number of its items must do: then `known`
-        is returned if there are as many, and None if not.
+        A personal eventing service lists them to contacts alone. Where such a service pages, the
+        number of its items must do: then `known` is returned if there are as many, and None if not.
+        Where it does not, all its items are read at once.
 
         Raises:
+            TooLargeToHold: they would have to be read at once, and do not fit into an answer.
             UpstreamError: the service could not or would not answer.
         """
         try:
-            return Listing(await self._parts.reader.item_ids(entry.key), is_listed=True)
+            return Listing(await self._parts.reader.item_ids(entry.key), Source.DISCO_ITEMS)
         except UpstreamRefused as error:
-            if not pages or error.condition not in REFUSALS_TO_LIST:
+            if error.condition not in REFUSALS_TO_TELL:
                 raise
+        if not pages:
+            return await self._read_at_once(entry)
         answer = await self._parts.reader.items(entry.key, page=PageRequest(max=0))
         agrees = answer.page is not None and answer.page.count == len(known)
-        return Listing(list(known), is_listed=False) if agrees else None
+        return Listing(list(known), Source.COUNT) if agrees else None
+
+    async def _read_at_once(self, entry: NodeEntry) -> Listing:
+        reader = self._parts.reader
+        try:
+            ids = [item.item_id for item in _unique((await reader.items(entry.key)).items)]
+            self.ensure_fits(len(ids))
+            # XEP-0060 section 6.5.2 lets a service give a part of them to who names no number.
+            more = await reader.items(entry.key, max_items=len(ids) + 1)
+        except UpstreamAnswerTooLarge:
+            raise TooLargeToHold("its service lists no ids, and its items are too large") from None
+        if {item.item_id for item in more.items} != set(ids):
+            raise UpstreamAnswerInvalid("the service lists no ids, and not all its items at once")
+        return Listing(ids, Source.PLAIN_ITEMS)
 
     async def stage(self, entry: NodeEntry, items: Sequence[Item]) -> None:
         """Parse items and stage them; raises TooLargeToHold."""
@@ -132,9 +186,9 @@ class Fetching:
         if item_count > self._parts.limits.max_items_per_node:
             raise TooLargeToHold("it has more items than max_items_per_node")
 
-    def ensure_info_fits(self, info: NodeInfo) -> None:
+    def ensure_info_fits(self, info: str | None) -> None:
         """Make sure that the node's metadata can be given in one stanza; raises TooLargeToHold."""
-        if len(info.payload.encode()) > self._parts.limits.list_bytes:
+        if len((info or "").encode()) > self._parts.limits.list_bytes:
             raise TooLargeToHold("its metadata is larger than an answer may be")
 
     async def _parsed(self, entry: NodeEntry, items: Sequence[Item]) -> list[ParsedItem]:

@@ -11,7 +11,7 @@ from pubcellar.core.errors import UpstreamRefused
 from pubcellar.core.ports import Store
 from pubcellar.core.records import ServiceRecord
 from pubcellar.core.traits import ServiceTraits, are_ids_as_requested, is_newest_first
-from pubcellar.core.values import BareJID, Item, NodeKey
+from pubcellar.core.values import BareJID, Item, NodeKey, PageRequest
 from pubcellar.proxy.nodes import NodeEntry
 from pubcellar.proxy.parts import Parts
 
@@ -46,6 +46,12 @@ class Learning:
             log.info("learnt service=%s %s", service, traits)
         return traits
 
+    async def listed(self, service: BareJID, *, by_disco: bool) -> None:
+        """Remember whether the service lists the ids of a node by disco#items."""
+        traits = await service_traits(self._parts.store, service)
+        if traits.lists_items is not by_disco:
+            await self.save(service, lists_items=by_disco)
+
     async def republish_seen(self, service: BareJID, *, moved: bool) -> None:
         """Remember where a republished item went."""
         record = await service_record(self._parts.store, service)
@@ -59,7 +65,9 @@ class Learning:
         *,
         listing: Sequence[str],
         arrivals: int,
+        is_paged: bool = False,
         pages: Sequence[str] = (),
+        plain: Sequence[str] = (),
     ) -> ServiceTraits:
         """Learn the orders of the service from one of its nodes, as far as they are not known.
 
@@ -68,23 +76,29 @@ class Learning:
             listing: ids as disco#items lists them, perhaps none.
             arrivals: how many changes of the node had come when the listing was asked for; if one
                 has come since, nothing is learnt.
-            pages: ids in the order of XEP-0059 paging, where the service pages.
+            is_paged: whether the service pages.
+            pages: ids in the order of XEP-0059 paging, if that is at hand.
+            plain: ids in the order of a plain items answer, if there was one.
         """
         service = entry.key.service
         traits = await service_traits(self._parts.store, service)
-        ids = listing or pages
-        if len(ids) < 2 or _is_known(traits, listing, pages):
+        ids = listing or pages or plain
+        if len(ids) < 2 or _is_known(traits, listing, is_paged=is_paged):
             return traits
         newest = _ids(await self.newest(entry.key, 1))
         if not newest:
             return traits
         seen: dict[str, bool | None] = {
             "disco_newest_first": is_newest_first(newest[0], listing),
-            "pages_newest_first": is_newest_first(newest[0], pages),
+            "pages_newest_first": is_newest_first(
+                newest[0], pages or (await self._ends(entry.key, ids) if is_paged else ())
+            ),
             "max_items_newest_first": is_newest_first(
                 newest[0], _ids(await self.newest(entry.key, 2))
             ),
-            "items_newest_first": is_newest_first(newest[0], await self._plain(entry, ids)),
+            "items_newest_first": is_newest_first(
+                newest[0], plain or await self._plain(entry, ids)
+            ),
             "ids_as_requested": await self._by_id(entry.key, ids),
         }
         if entry.arrivals != arrivals:
@@ -96,8 +110,12 @@ class Learning:
         found = await self._parts.reader.items(key, max_items=number)
         return list(found.items[:number])
 
-    async def _two(self, key: NodeKey) -> list[str]:
-        return _ids(await self.newest(key, 2))
+    async def _ends(self, key: NodeKey, ids: Sequence[str]) -> Sequence[str]:
+        """Return the ids, or their reverse, so that they begin where the service's pages do."""
+        first = _ids((await self._parts.reader.items(key, page=PageRequest(max=1))).items)
+        if first == [ids[0]]:
+            return ids
+        return list(reversed(ids)) if first == [ids[-1]] else ()
 
     async def _plain(self, entry: NodeEntry, ids: Sequence[str]) -> Sequence[str]:
         # An answer from before the last change would teach the wrong order.
@@ -116,13 +134,13 @@ class Learning:
         return are_ids_as_requested(asked, [item.item_id for item in answered.items])
 
 
-def _is_known(traits: ServiceTraits, listing: Sequence[str], pages: Sequence[str]) -> bool:
+def _is_known(traits: ServiceTraits, listing: Sequence[str], *, is_paged: bool) -> bool:
     needed = [
         traits.items_newest_first,
         traits.max_items_newest_first,
         traits.ids_as_requested,
         traits.disco_newest_first if listing else True,
-        traits.pages_newest_first if pages else True,
+        traits.pages_newest_first if is_paged else True,
     ]
     return None not in needed
 

@@ -5,7 +5,7 @@ about the node. Entries that nothing is to be done about are let go, least recen
 """
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from datetime import datetime
 from enum import Flag, auto
 from itertools import islice
@@ -32,6 +32,10 @@ class Work(Flag):
     """See whether the service has dropped the oldest items to make room."""
     EVICT = auto()
     """Drop it, to make room for another one."""
+    FORGET = auto()
+    """Drop it, if it is still set aside."""
+    UNSUBSCRIBE = auto()
+    """End our subscription, if it is still not to be held."""
     SYNCHRONISE = auto()
     """Fetch all of it."""
 
@@ -108,10 +112,13 @@ class Nodes:
         self._store = store
         self._entries: OrderedDict[NodeKey, NodeEntry] = OrderedDict()
         self._followed: set[NodeKey] = set()
+        self._followed_of: Counter[BareJID] = Counter()
+        self._heard: set[NodeKey] = set()
         self._epoch = 0
         self._turn = 0
         self._service_epochs: dict[BareJID, int] = {}
         self._is_trusted = False
+        self._has_begun = False
         self._doubted: set[BareJID] = set()
 
     def entry(self, key: NodeKey) -> NodeEntry:
@@ -151,14 +158,42 @@ class Nodes:
         for key in list(islice(self._entries, MOST_LOOKED_AT)):
             if self._entries[key].is_idle:
                 del self._entries[key]
+            else:
+                # However many are at work, those behind them are looked at too.
+                self._entries.move_to_end(key)
 
     def follow(self, key: NodeKey) -> None:
         """Believe notifications about this node from now on."""
-        self._followed.add(key)
+        if key not in self._followed:
+            self._followed.add(key)
+            self._followed_of[key.service] += 1
 
     def unfollow(self, key: NodeKey) -> None:
         """Ignore notifications about this node from now on."""
-        self._followed.discard(key)
+        self._heard.discard(key)
+        if key in self._followed:
+            self._followed.discard(key)
+            self._followed_of[key.service] -= 1
+            if not self._followed_of[key.service]:
+                del self._followed_of[key.service]
+
+    def heard(self, key: NodeKey) -> None:
+        """A notification about this node has reached us, which it is known to send therefore."""
+        if key in self._followed:
+            self._heard.add(key)
+
+    def unheard(self, key: NodeKey) -> None:
+        """A notification about this node has not come, though there was something to notify of."""
+        self._heard.discard(key)
+
+    def is_notified(self, key: NodeKey) -> bool:
+        """Tell whether a subscription to this node can be counted on.
+
+        A personal eventing service may accept one and yet notify nobody who is not available to it
+        (`pubsub#presence_based_delivery` of XEP-0060), as we never are. There, only a notification
+        that came shows that more will.
+        """
+        return "@" not in key.service or key in self._heard
 
     def is_followed(self, key: NodeKey) -> bool:
         """Tell whether notifications about this node are believed."""
@@ -166,7 +201,7 @@ class Nodes:
 
     def follows(self, service: BareJID) -> bool:
         """Tell whether any node of the service is followed."""
-        return any(key.service == service for key in self._followed)
+        return self._followed_of[service] > 0
 
     def epoch(self, service: BareJID) -> tuple[int, int]:
         """Return a value that changes whenever notifications of the service may have been lost."""
@@ -194,6 +229,14 @@ class Nodes:
         """
         return self._is_trusted and service not in self._doubted
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the database was ever trusted since the start.
+
+        Before that it may hold what nobody wants held any more, and that is not even for outages.
+        """
+        return self._has_begun
+
     def is_current(self, key: NodeKey) -> bool:
         """Tell whether changes of the node would reach us, so that its record may be believed."""
         return self.is_trusted(key.service) and self.is_followed(key)
@@ -210,7 +253,7 @@ class Nodes:
             self._service_epochs[service] = self._service_epochs.get(service, 0) + 1
             self._doubted.add(service)
         for key in [key for key in self._followed if service in (None, key.service)]:
-            self._followed.discard(key)
+            self.unfollow(key)
         self._forget_entries(service)
 
     def trust(self, service: BareJID | None, still_lost: set[BareJID]) -> None:
@@ -222,7 +265,7 @@ class Nodes:
         """
         self._forget_entries(service)
         if service is None:
-            self._is_trusted = True
+            self._is_trusted = self._has_begun = True
             self._doubted = set(still_lost)
         else:
             self._doubted.discard(service)

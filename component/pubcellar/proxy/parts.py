@@ -21,6 +21,7 @@ class Limits:
     paging: Paging = Paging.XEP
     shared_node_list: bool = False
     reanalyse_after: timedelta = timedelta(days=1)
+    forget_after: timedelta = timedelta(days=7)
     retry_after: timedelta = timedelta(seconds=30)
     retry_at_most: timedelta = timedelta(hours=1)
     page_size: int = 100

@@ -5,7 +5,8 @@ import logging
 
 from pubcellar.core.counters import Happened
 from pubcellar.core.errors import ProxyError, UpstreamUnreachable
-from pubcellar.core.events import Deleted, Event
+from pubcellar.core.events import Deleted, Event, Published, Purged, Retracted
+from pubcellar.core.states import NodeState
 from pubcellar.core.values import (
     Answer,
     BareJID,
@@ -21,10 +22,12 @@ from pubcellar.proxy.analysing import Analysing
 from pubcellar.proxy.forwarding import Forwarding
 from pubcellar.proxy.health import Health
 from pubcellar.proxy.mending import Mending
-from pubcellar.proxy.nodes import MOST_CHANGES, Nodes, Work
+from pubcellar.proxy.nodes import MOST_CHANGES, NodeEntry, Nodes, Work
 from pubcellar.proxy.parts import Parts
+from pubcellar.proxy.reconsidering import Reconsidering
 from pubcellar.proxy.retrieving import Retrieving
 from pubcellar.proxy.services import Services
+from pubcellar.proxy.withdrawing import Withdrawing
 from pubcellar.proxy.worker import Workers
 
 log = logging.getLogger(__name__)
@@ -37,14 +40,19 @@ class Proxy:
         self._parts = parts
         self._nodes = Nodes(parts.store)
         self._health = Health(parts.limits.retry_at)
-        self._workers = Workers(parts, self._nodes, self._unreachable, self._reachable)
+        reconsidering = Reconsidering(parts, Withdrawing(parts, self._nodes))
+        self._workers = Workers(
+            parts, self._nodes, reconsidering, self._unreachable, self._reachable
+        )
         self._forwarding = Forwarding(parts, self._reachable)
         self._services = Services(parts, self._forwarding)
         self._analysing = Analysing(parts, self._nodes, self._workers)
         self._retrieving = Retrieving(
             parts, self._nodes, self._workers, self._forwarding, self._analysing
         )
-        self._mending = Mending(parts, self._nodes, self._workers, self._retrieving, self._health)
+        self._mending = Mending(
+            parts, self._nodes, self._workers, self._retrieving, self._health, reconsidering
+        )
         self._round: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -99,10 +107,10 @@ class Proxy:
                 return await self._forwarding.shaped(request, answered, service_pages=True)
 
     def _unreachable(self, service: BareJID) -> None:
-        """The service is away: its notifications may be lost from now on."""
+        """The service is away: its notifications, if we expect any, may be lost from now on."""
         was_away = self._health.is_away(service)
         self._health.failed(service, self._parts.clock.now())
-        if not was_away:
+        if not was_away and self._nodes.follows(service):
             log.warning("the service %s cannot be reached: its nodes are in doubt", service)
             self._mending.lost(service)
             self._begin_round()
@@ -126,6 +134,8 @@ class Proxy:
             self._parts.counters.count(Happened.EVENT_IGNORED)
             return
         entry = self._nodes.entry(event.key)
+        if _shows_that_we_are_notified(event, entry):
+            self._nodes.heard(event.key)
         entry.arrivals += len(event.changes)
         entry.inbox.extend(event.changes)
         if len(entry.inbox) > MOST_CHANGES:
@@ -160,3 +170,14 @@ class Proxy:
     def _begin_round(self) -> None:
         if self._round is None or self._round.done():
             self._round = asyncio.get_running_loop().create_task(self._mending.round())
+
+
+def _shows_that_we_are_notified(event: Event, entry: NodeEntry) -> bool:
+    """Tell whether the notification is of the kind that we rely on.
+
+    Not what a service sends to who subscribes: the subscription itself, and an item from before.
+    """
+    is_change = any(isinstance(one, Published | Retracted | Purged) for one in event.changes)
+    is_live = entry.record is not None and entry.record.state is NodeState.LIVE
+    is_fetched = Work.SYNCHRONISE not in entry.work
+    return is_change and is_live and is_fetched and not event.is_delayed

@@ -107,7 +107,13 @@ class Retrieving:
         now = self._parts.clock.now()
         if entry.record is not None:
             self.reads[key] = now
-        return decide(entry.record, now, self._parts.policy, in_doubt=in_doubt)
+        return decide(
+            entry.record,
+            now,
+            self._parts.policy,
+            in_doubt=in_doubt,
+            is_notified=self._nodes.is_notified(key),
+        )
 
     async def _verify_access(self, key: NodeKey) -> tuple[Decision, Exception | None]:
         """Let the worker ask for the access model, and decide again; tell of an outage it met."""
@@ -178,7 +184,7 @@ class Retrieving:
     async def _stale(
         self, request: Request, question: NodeQuestion, key: NodeKey, decision: Forward
     ) -> Answer | None:
-        if not decision.may_answer_stale:
+        if not decision.may_answer_stale or not self._nodes.has_begun:
             return None
         try:
             answer = await self._held.answer(key, question)

@@ -52,7 +52,8 @@ class Services:
     async def info(self, request: Request) -> Answer:
         """Return disco#info of the service, to be merged with our own (XEP-0060 section 5.1).
 
-        One answer serves everybody: it is what the service says to a stranger. At our own address
+        One answer serves everybody: it is what the service says to a stranger. A personal service
+        may say more to contacts, so that its answers are for those who asked. At our own address
         our own part is always given, even if the service gives none.
 
         Raises:
@@ -60,15 +61,17 @@ class Services:
         """
         pages = self._parts.limits.paging is Paging.XEP
         record = await self._record(request.service)
-        is_kept = self._is_in_language(record, request)
+        is_personal = "@" in request.service
+        is_kept = not is_personal and self._is_in_language(record, request)
         if is_kept and self._is_young(record, self._parts.policy.service_max_age):
             self._answered(request, "cache")
             return ServiceInfoAnswer(record.info, pages)
         try:
-            answered = await self._forwarding.forward(request, is_shared=True)
+            answered = await self._forwarding.forward(request, is_shared=not is_personal)
         except UpstreamError as error:
             is_outage = isinstance(error, UpstreamUnreachable | UpstreamTimeout)
-            if is_outage and self._is_young(record, self._parts.policy.max_stale):
+            is_usable = not is_personal and self._is_young(record, self._parts.policy.max_stale)
+            if is_outage and is_usable:
                 self._answered(request, "stale")
                 return ServiceInfoAnswer(record.info, pages)
             if request.asked != self._parts.own_jid:
@@ -77,8 +80,9 @@ class Services:
         self._answered(request, "service")
         if answered.size_bytes > self._parts.limits.list_bytes:
             raise AnswerTooLarge(f"the answer is too large to pass on: ask {request.service}")
-        self._languages[request.service] = request.lang
-        await self._keep_info(request.service, answered.payload)
+        if not is_personal:
+            self._languages[request.service] = request.lang
+            await self._keep_info(request.service, answered.payload)
         return ServiceInfoAnswer(answered.payload, pages)
 
     def _is_in_language(self, record: ServiceRecord, request: Request) -> bool:

@@ -11,7 +11,6 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pubcellar.core.access import is_shared
 from pubcellar.core.counters import Happened
 from pubcellar.core.errors import UpstreamAnswerInvalid, UpstreamRefused
 from pubcellar.core.events import (
@@ -24,11 +23,11 @@ from pubcellar.core.events import (
     Retracted,
     SubscriptionChanged,
 )
-from pubcellar.core.ports import NodeInfo
 from pubcellar.core.records import NodeRecord
 from pubcellar.core.states import NodeState, moved
 from pubcellar.core.values import Item, PageRequest, SubscriptionState
-from pubcellar.proxy.fetching import Fetching, Listing, oldest_first
+from pubcellar.proxy.describing import Description, described
+from pubcellar.proxy.fetching import Fetching, Listing, Source, oldest_first
 from pubcellar.proxy.learning import Learning
 from pubcellar.proxy.nodes import Interrupted, NodeEntry, Nodes, Work
 from pubcellar.proxy.parts import Parts
@@ -41,13 +40,23 @@ MOST_LISTINGS = 8
 
 @dataclass(slots=True)
 class _Staged:
-    """What is staged so far: ids, oldest or newest first as the pages came, and when it began."""
+    """What is staged so far.
+
+    Attributes:
+        ids: as the pages came, oldest or newest first.
+        pages: whether the service pages.
+        epoch, overflows: as they were when it began.
+        started_at: when it began, or when the ids were last listed.
+        is_as_paged: whether nothing was published since the pages came; where the service has put
+            that, or what it sends to a new subscriber, cannot be told.
+    """
 
     ids: dict[str, None]
     pages: bool
     epoch: tuple[int, int]
     overflows: int
     started_at: datetime
+    is_as_paged: bool = True
 
 
 class Synchronising:
@@ -78,23 +87,24 @@ class Synchronising:
         key = entry.key
         epoch = self._nodes.epoch(key.service)
         await self._begin(entry)
-        info_at = self._parts.clock.now()
-        info = await self._parts.reader.node_info(key)
-        if not is_shared(info.access_model):
-            await self._withdrawing.withdraw(entry, f"its access model is {info.access_model}")
-            return
-        self._fetching.ensure_info_fits(info)
-        pages = await self._probe(entry)
+        # What comes from now on, if the node is followed already, is not lost on the way.
         entry.inbox.clear()
+        info_at = self._parts.clock.now()
+        node = await described(self._parts.reader, key)
+        if not node.is_open:
+            await self._withdrawing.withdraw(entry, node.reason_not_open)
+            return
+        self._fetching.ensure_info_fits(node.info)
+        pages = await self._probe(entry)
         self._nodes.follow(key)
         subscription = await self._subscribe(entry)
         await self._parts.store.discard_staged(key)
         staged = _Staged({}, pages, epoch, entry.overflows, self._parts.clock.now())
         if pages:
-            staged.ids = dict.fromkeys(await self._fetching.by_page(entry))
+            await self._fetch_pages(entry, staged)
         order = await self._settle(entry, staged)
         self._ensure_nothing_lost(entry, staged)
-        await self._publish(entry, order, info, info_at, subscription, staged)
+        await self._publish(entry, order, node, info_at, subscription, staged)
 
     async def _begin(self, entry: NodeEntry) -> None:
         """A node that was never complete is SYNCING from now on; one that was stays STALE."""
@@ -117,6 +127,11 @@ class Synchronising:
         return bool(traits.pages)
 
     async def _subscribe(self, entry: NodeEntry) -> SubscriptionState:
+        assert entry.record is not None
+        if entry.record.subscription is SubscriptionState.NONE:
+            # Written down before, as after: whatever becomes of the answer, and of the rest, we
+            # must know to unsubscribe.
+            await self._save_subscription(entry, SubscriptionState.PENDING)
         state = SubscriptionState.NONE
         try:
             state = await self._parts.reader.subscribe(entry.key)
@@ -128,14 +143,21 @@ class Synchronising:
                 entry.key.node,
                 error,
             )
-        # Written down at once: whatever becomes of the rest, we must know to unsubscribe.
+        await self._save_subscription(entry, state)
+        return state
+
+    async def _save_subscription(self, entry: NodeEntry, state: SubscriptionState) -> None:
         assert entry.record is not None
         entry.record = replace(entry.record, subscription=state)
         await self._parts.store.save_node(entry.record)
-        return state
+
+    async def _fetch_pages(self, entry: NodeEntry, staged: _Staged) -> None:
+        staged.ids = dict.fromkeys(await self._fetching.by_page(entry))
+        staged.is_as_paged = True
 
     async def _settle(self, entry: NodeEntry, staged: _Staged) -> list[str]:
         """Fetch until a listing and what is staged agree; return all ids, oldest first."""
+        problem = "the node changes faster than it can be fetched"
         for _ in range(MOST_LISTINGS):
             await self._replay(entry, staged)
             arrivals = entry.arrivals
@@ -147,6 +169,9 @@ class Synchronising:
                 if order is not None:
                     # What came since is still in the inbox, and is applied once the node is LIVE.
                     return order
+                if staged.pages and not staged.is_as_paged:
+                    await self._fetch_pages(entry, staged)
+                problem = "the order in which the service has its items cannot be told"
                 continue
             self._fetching.ensure_fits(len(listed))
             gone = [item_id for item_id in staged.ids if item_id not in listed]
@@ -154,11 +179,13 @@ class Synchronising:
             missing = [item_id for item_id in listing.ids if item_id not in staged.ids]
             fetched = await self._fetching.by_id(entry, missing)
             staged.ids.update((item_id, None) for item_id in missing if item_id in fetched)
-        raise UpstreamAnswerInvalid("the node changes faster than it can be fetched")
+        raise UpstreamAnswerInvalid(problem)
 
     async def _listing(self, entry: NodeEntry, staged: _Staged) -> Listing:
         staged.started_at = self._parts.clock.now()
         listing = await self._fetching.listing(entry, list(staged.ids), pages=staged.pages)
+        is_by_disco = listing is not None and listing.source is Source.DISCO_ITEMS
+        await self._learning.listed(entry.key.service, by_disco=is_by_disco)
         if listing is None:
             raise UpstreamAnswerInvalid("the number of items does not agree with the pages")
         return listing
@@ -170,14 +197,20 @@ class Synchronising:
 
         `arrivals` is how many changes had come when the listing was asked for.
         """
-        pages = list(staged.ids) if staged.pages else []
+        pages = list(staged.ids) if staged.pages and staged.is_as_paged else []
         traits = await self._learning.orders(
-            entry, listing=listing.as_listed, pages=pages, arrivals=arrivals
+            entry,
+            listing=listing.by_disco,
+            is_paged=staged.pages,
+            pages=pages,
+            plain=listing.plain,
+            arrivals=arrivals,
         )
         if len(listing.ids) < 2:
             return listing.ids
-        if listing.is_listed and traits.disco_newest_first is not None:
-            return oldest_first(listing.ids, traits.disco_newest_first)
+        newest_first = listing.is_newest_first(traits)
+        if listing.source is not Source.COUNT and newest_first is not None:
+            return oldest_first(listing.ids, newest_first)
         if pages and traits.pages_newest_first is not None and entry.arrivals == arrivals:
             return oldest_first(pages, traits.pages_newest_first)
         return None
@@ -211,13 +244,13 @@ class Synchronising:
                     raise UpstreamAnswerInvalid("our subscription was ended meanwhile")
 
     async def _replay_item(self, entry: NodeEntry, staged: _Staged, item: Item) -> None:
-        if item.has_payload:
-            await self._fetching.stage(entry, [item])
-            found = {item.item_id}
+        # Fetched even where its payload came along: an answer may show it differently.
+        found = await self._fetching.by_id(entry, [item.item_id])
+        staged.is_as_paged = False
+        if found:
+            staged.ids[item.item_id] = None
         else:
-            found = await self._fetching.by_id(entry, [item.item_id])
-        staged.ids.pop(item.item_id, None)
-        staged.ids.update((item_id, None) for item_id in found)
+            staged.ids.pop(item.item_id, None)
 
     async def _drop(self, entry: NodeEntry, staged: _Staged, item_ids: list[str]) -> None:
         await self._parts.store.unstage(entry.key, item_ids)
@@ -230,7 +263,7 @@ class Synchronising:
         self,
         entry: NodeEntry,
         order: list[str],
-        info: NodeInfo,
+        node: Description,
         info_at: datetime,
         subscription: SubscriptionState,
         staged: _Staged,
@@ -244,8 +277,8 @@ class Synchronising:
             state_changed_at=now,
             reason="",
             # A configuration event that came meanwhile leaves open who may read the node.
-            access_model=None if Work.VERIFY_INFO in entry.work else info.access_model,
-            info=info.payload,
+            access_model=None if Work.VERIFY_INFO in entry.work else node.access_model,
+            info=node.info,
             subscription=subscription,
             failures=0,
             retry_at=None,

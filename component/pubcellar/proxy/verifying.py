@@ -7,14 +7,14 @@ operator shall know.
 import logging
 from dataclasses import replace
 
-from pubcellar.core.access import is_shared
 from pubcellar.core.counters import Happened
 from pubcellar.core.errors import UpstreamAnswerInvalid, UpstreamRefused
 from pubcellar.core.records import NodeRecord
 from pubcellar.core.states import NodeState
 from pubcellar.core.traits import ServiceTraits, did_republished_move
 from pubcellar.core.values import Item, PageRequest, SubscriptionState, is_same_xml
-from pubcellar.proxy.fetching import Fetching, Listing, oldest_first
+from pubcellar.proxy.describing import described
+from pubcellar.proxy.fetching import Fetching, Listing, Source, oldest_first
 from pubcellar.proxy.learning import Learning, service_traits
 from pubcellar.proxy.nodes import NodeEntry, Nodes, Work
 from pubcellar.proxy.parts import Parts
@@ -23,6 +23,10 @@ from pubcellar.proxy.withdrawing import Withdrawing
 log = logging.getLogger(__name__)
 
 MOST_DROPPED = 50
+
+
+class _NotComparable(Exception):
+    """What is held cannot be compared with what the service has: all of it is to be fetched."""
 
 
 class Verifying:
@@ -39,21 +43,22 @@ class Verifying:
         """Ask for access model and metadata; a node that is not open any more is withdrawn."""
         epoch = self._nodes.epoch(entry.key.service)
         asked_at = self._parts.clock.now()
-        info = await self._parts.reader.node_info(entry.key)
+        is_told = self._record(entry).info is not None
+        node = await described(self._parts.reader, entry.key, is_told=is_told)
         self._nodes.ensure(entry.key.service, epoch)
-        if not is_shared(info.access_model):
-            await self._withdrawing.withdraw(entry, f"its access model is {info.access_model}")
+        if not node.is_open:
+            await self._withdrawing.withdraw(entry, node.reason_not_open)
             return
-        self._fetching.ensure_info_fits(info)
+        self._fetching.ensure_info_fits(node.info)
         record = self._record(entry)
-        if record.info != info.payload:
+        if record.info != node.info:
             self._drifted(entry, "metadata")
         await self._save(
             entry,
             replace(
                 record,
-                info=info.payload,
-                access_model=info.access_model,
+                info=node.info,
+                access_model=node.access_model,
                 info_verified_at=asked_at,
             ),
         )
@@ -68,39 +73,72 @@ class Verifying:
         Our subscription is looked after first: what happened since it ended would be seen by no
         comparison of ids.
         """
+        try:
+            await self._verify_ids(entry)
+        except _NotComparable:
+            entry.ask(Work.SYNCHRONISE, is_doubtful=True)
+
+    async def _verify_ids(self, entry: NodeEntry) -> None:
         epoch = self._nodes.epoch(entry.key.service)
         arrivals = entry.arrivals
         newest = await self._learning.newest(entry.key, 1)
         if not await self._is_subscription_alive(entry):
-            entry.ask(Work.SYNCHRONISE, is_doubtful=True)
-            return
+            raise _NotComparable
         started_at = self._parts.clock.now()
         held = await self._parts.store.item_ids(entry.key)
-        pages = (await service_traits(self._parts.store, entry.key.service)).pages
-        found = await self._fetching.listing(entry, held, pages=bool(pages))
-        if found is None:
-            entry.ask(Work.SYNCHRONISE, is_doubtful=True)
-            return
-        traits = await self._learning.orders(entry, listing=found.as_listed, arrivals=arrivals)
+        found = await self._listing(entry, held)
+        traits = await self._learning.orders(
+            entry, listing=found.by_disco, plain=found.plain, arrivals=arrivals
+        )
         self._nodes.ensure(entry.key.service, epoch)
         if entry.arrivals != arrivals:
             # Apply what came first; then compare again.
             return
         listing = await self._oldest_first(entry, found, traits, newest)
-        if listing is None:
-            entry.ask(Work.SYNCHRONISE, is_doubtful=True)
-            return
+        if found.source is Source.COUNT and not {one.item_id for one in newest} <= set(held):
+            # As many as before, and yet others.
+            self._drifted(entry, "items")
+            raise _NotComparable
         if not await self._is_newest_held(entry, newest):
             self._drifted(entry, "republished")
-            entry.ask(Work.SYNCHRONISE, is_doubtful=True)
-            return
-        if not await self._observe_republish(entry, listing) and sorted(listing) == sorted(held):
+            raise _NotComparable
+        if sorted(listing) != sorted(held):
+            listing = await self._listed_anew(entry, listing, traits)
+        if not await self._observe_republish(entry, listing) and _is_reordered(held, listing):
+            # Published again, and we were not told of what.
             await self._compare_rule(entry, held, listing)
+            self._drifted(entry, "order")
+            raise _NotComparable
         if listing != held:
             await self._repair(entry, held, listing, epoch)
         self._nodes.ensure(entry.key.service, epoch)
         await self._save(entry, replace(self._record(entry), items_verified_at=started_at))
         entry.done(Work.VERIFY_IDS | Work.VERIFY_OLDEST)
+
+    async def _listing(self, entry: NodeEntry, held: list[str]) -> Listing:
+        pages = (await service_traits(self._parts.store, entry.key.service)).pages
+        found = await self._fetching.listing(entry, held, pages=bool(pages))
+        is_by_disco = found is not None and found.source is Source.DISCO_ITEMS
+        await self._learning.listed(entry.key.service, by_disco=is_by_disco)
+        if found is None:
+            raise _NotComparable
+        return found
+
+    async def _listed_anew(
+        self, entry: NodeEntry, listing: list[str], traits: ServiceTraits
+    ) -> list[str]:
+        """Subscribe and list again: what we were not told of may be for want of a subscription.
+
+        Prosody says that we are subscribed to a node that was deleted and created again, and sends
+        us nothing. To subscribe where one is subscribed changes nothing (XEP-0060 section 6.1.6).
+        """
+        try:
+            state = await self._parts.reader.subscribe(entry.key)
+        except UpstreamRefused:
+            raise _NotComparable from None
+        if state is not SubscriptionState.SUBSCRIBED:
+            raise _NotComparable
+        return await self._oldest_first(entry, await self._listing(entry, listing), traits, [])
 
     async def _is_newest_held(self, entry: NodeEntry, newest: list[Item]) -> bool:
         """Tell whether the newest item, if it is held, is held as the service has it.
@@ -114,42 +152,50 @@ class Verifying:
 
     async def _oldest_first(
         self, entry: NodeEntry, found: Listing, traits: ServiceTraits, newest: list[Item]
-    ) -> list[str] | None:
-        """Return the listed ids, oldest first; None where the service's order is not known.
+    ) -> list[str]:
+        """Return the listed ids, oldest first.
 
         A rule that makes the newest item the oldest was learnt wrongly, and is unlearnt.
+
+        Raises:
+            _NotComparable: the service's order is not known.
         """
-        if not found.is_listed or len(found.ids) < 2:
+        if found.source is Source.COUNT or len(found.ids) < 2:
             return found.ids
-        newest_first = traits.disco_newest_first
+        newest_first = found.is_newest_first(traits)
         if newest_first is None:
-            return None
+            raise _NotComparable
         listing = oldest_first(found.ids, newest_first)
         if newest and listing[0] == newest[0].item_id:
-            await self._learning.save(entry.key.service, disco_newest_first=not newest_first)
-            return None
+            wrong = "disco_newest_first" if found.by_disco else "items_newest_first"
+            await self._learning.save(entry.key.service, **{wrong: not newest_first})
+            raise _NotComparable
         return listing
 
     async def verify_oldest(self, entry: NodeEntry) -> None:
         """Drop the oldest items for as long as the service does not have them any more."""
-        entry.done(Work.VERIFY_OLDEST)
         first = PageRequest(max=1)
         for _ in range(MOST_DROPPED):
             page = await self._parts.store.id_page(entry.key, first, newest_first=False)
-            if page.count < 2 or not page.item_ids:
+            if page.count < 2 or await self._is_there(entry, page.item_ids[0]):
+                entry.done(Work.VERIFY_OLDEST)
                 return
-            oldest = page.item_ids[0]
-            answer = await self._parts.reader.items(entry.key, item_ids=[oldest])
-            if any(item.item_id == oldest for item in answer.items) or entry.inbox:
+            if entry.inbox:
+                # Apply what came first; then look again.
                 return
-            await self._parts.store.remove_items(entry.key, [oldest])
+            await self._parts.store.remove_items(entry.key, page.item_ids[:1])
             entry.record = await self._parts.store.node(entry.key)
             self._drifted(entry, "evicted")
         entry.ask(Work.VERIFY_IDS, is_doubtful=True)
+        entry.done(Work.VERIFY_OLDEST)
+
+    async def _is_there(self, entry: NodeEntry, item_id: str) -> bool:
+        return bool(await self._fetching.given(entry.key, [item_id]))
 
     async def _is_subscription_alive(self, entry: NodeEntry) -> bool:
         record = self._record(entry)
-        if record.subscription is not SubscriptionState.SUBSCRIBED:
+        is_subscribed = record.subscription is SubscriptionState.SUBSCRIBED
+        if not is_subscribed or not self._nodes.is_notified(entry.key):
             return False
         try:
             state = await self._parts.reader.subscription(entry.key)
@@ -203,6 +249,7 @@ class Verifying:
         return entry.record
 
     def _drifted(self, entry: NodeEntry, what: str) -> None:
+        self._nodes.unheard(entry.key)
         self._parts.counters.count(Happened.DRIFT_REPAIRED)
         log.info(
             "the service changed silently, repaired service=%s node=%r what=%s",
@@ -210,3 +257,9 @@ class Verifying:
             entry.key.node,
             what,
         )
+
+
+def _is_reordered(held: list[str], listing: list[str]) -> bool:
+    """Tell whether the ids that are in both stand in another order."""
+    common = set(held) & set(listing)
+    return [one for one in held if one in common] != [one for one in listing if one in common]

@@ -17,13 +17,16 @@ from pubcellar.core.errors import (
     UpstreamRefused,
     UpstreamTimeout,
     UpstreamUnreachable,
+    is_passing,
 )
+from pubcellar.core.records import NodeRecord
 from pubcellar.core.states import NodeState
-from pubcellar.core.values import BareJID, NodeKey
+from pubcellar.core.values import BareJID, NodeKey, SubscriptionState
 from pubcellar.proxy.changes import Changes
 from pubcellar.proxy.fetching import TooLargeToHold
 from pubcellar.proxy.nodes import Interrupted, NodeEntry, Nodes, Work
 from pubcellar.proxy.parts import Parts
+from pubcellar.proxy.reconsidering import Reconsidering
 from pubcellar.proxy.synchronising import Synchronising
 from pubcellar.proxy.verifying import Verifying
 from pubcellar.proxy.withdrawing import Withdrawing
@@ -39,6 +42,7 @@ class Workers:
     Args:
         parts: the ports.
         nodes: the entries.
+        reconsidering: decides for whom nodes are held.
         unreachable: called with a service that could not be reached.
         reachable: called with a service that did what it was asked.
     """
@@ -47,11 +51,13 @@ class Workers:
         self,
         parts: Parts,
         nodes: Nodes,
+        reconsidering: Reconsidering,
         unreachable: Callable[[BareJID], None],
         reachable: Callable[[BareJID], None],
     ) -> None:
         self._parts = parts
         self._nodes = nodes
+        self._reconsidering = reconsidering
         self._unreachable = unreachable
         self._reachable = reachable
         withdrawing = Withdrawing(parts, nodes)
@@ -112,7 +118,7 @@ class Workers:
                     break
                 await step(entry)
                 entry.step_done.set()
-                if step != self._withdrawing.evict:
+                if step not in (self._withdrawing.evict, self._reconsidering.ask):
                     self._reachable(entry.key.service)
         except Interrupted:
             log.debug("work was interrupted service=%s node=%r", *_where(entry))
@@ -138,9 +144,8 @@ class Workers:
         if record is not None and Work.EVICT in entry.work:
             return self._withdrawing.evict
         if record is None or record.state is NodeState.NO_SYNC:
-            entry.inbox.clear()
-            entry.done(entry.work)
-            return None
+            return self._next_not_held(entry, record)
+        entry.done(Work.FORGET | Work.UNSUBSCRIBE)
         service = entry.key.service
         if not self._nodes.is_trusted(service) or not self._parts.is_allowed(service):
             return None
@@ -149,7 +154,8 @@ class Workers:
         if record.state is not NodeState.LIVE:
             if record.retry_at is not None and now < record.retry_at:
                 return None
-            return self._synchronise
+            is_open = self._reconsidering.is_open(entry.key)
+            return self._reconsidering.ask if is_open else self._synchronise
         if Work.SYNCHRONISE in entry.work or not self._nodes.is_followed(entry.key):
             return self._synchronise
         if Work.VERIFY_INFO in entry.work:
@@ -160,6 +166,20 @@ class Workers:
             return self._verifying.verify_ids
         if Work.VERIFY_OLDEST in entry.work:
             return self._verifying.verify_oldest
+        return None
+
+    def _next_not_held(
+        self, entry: NodeEntry, record: NodeRecord | None
+    ) -> Callable[[NodeEntry], Awaitable[None]] | None:
+        """Return what is left to do about a node that is not held."""
+        entry.inbox.clear()
+        if record is not None and record.is_set_aside and Work.FORGET in entry.work:
+            return self._withdrawing.evict
+        is_subscribed = record is not None and record.subscription is not SubscriptionState.NONE
+        is_allowed = self._parts.is_allowed(entry.key.service)
+        if is_subscribed and is_allowed and Work.UNSUBSCRIBE in entry.work:
+            return self._withdrawing.end_subscription
+        entry.done(entry.work)
         return None
 
     async def _synchronise(self, entry: NodeEntry) -> None:
@@ -177,8 +197,7 @@ class Workers:
         try:
             if error.condition in ("item-not-found", "gone"):
                 await self._withdrawing.forget(entry)
-            elif error.error_type == "wait":
-                # RFC 6120 section 8.3.2: the same may be granted later.
+            elif is_passing(error):
                 await self._failed(entry, error)
             else:
                 await self._withdrawing.withdraw(entry, f"the service refuses us: {error}")

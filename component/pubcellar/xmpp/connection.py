@@ -59,7 +59,8 @@ def remedy(error: BaseException, server: str, jid: str) -> str:
     if condition == "not-authorized":
         return (
             f"the XMPP server refused the secret for {jid}: make [component] secret the same as "
-            "the component's secret in the server's configuration"
+            "the component's secret in the server's configuration; ejabberd says so too where it "
+            "has no component of that name: see [component] jid"
         )
     if condition == "host-unknown":
         return (

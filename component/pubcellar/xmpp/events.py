@@ -17,7 +17,7 @@ from pubcellar.core.events import (
     Retracted,
     SubscriptionChanged,
 )
-from pubcellar.core.namespaces import NS_PUBSUB, NS_PUBSUB_EVENT
+from pubcellar.core.namespaces import NS_DELAY, NS_PUBSUB, NS_PUBSUB_EVENT
 from pubcellar.core.values import BareJID, NodeKey, SubscriptionState
 from pubcellar.xmpp.results import item
 from pubcellar.xmpp.stanzas import (
@@ -43,6 +43,7 @@ def events(message: Element, service: BareJID, recipient: BareJID) -> list[Event
     """
     if message.get("type") == "error":
         return []
+    is_delayed = message.find(qualified(NS_DELAY, "delay")) is not None
     found: dict[str, list[Change]] = {}
     for event in message.findall(EVENT):
         for action in children(event):
@@ -50,7 +51,7 @@ def events(message: Element, service: BareJID, recipient: BareJID) -> list[Event
             if node:
                 found.setdefault(node, []).extend(_changes(action))
     return [
-        Event(NodeKey(service, node), recipient, tuple(changes) or (NotUnderstood(),))
+        Event(NodeKey(service, node), recipient, tuple(changes) or (NotUnderstood(),), is_delayed)
         for node, changes in found.items()
     ]
 

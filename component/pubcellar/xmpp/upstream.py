@@ -1,15 +1,17 @@
 """The services: asked in the name of a requester, or for the proxy's own copy, never mixed.
 
 A forwarded request goes out as the requester's alias, a stranger to the service with no rights of
-ours; what we hold and follow is asked for and subscribed to as the component itself.
+ours; what we hold and follow is asked for and subscribed to as the component itself. Whether a node
+is open can be asked in the name of nobody at all.
 """
 
+import secrets
 from collections.abc import Sequence
 from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
-from pubcellar.core.errors import UpstreamAnswerInvalid
+from pubcellar.core.errors import UpstreamAnswerInvalid, UpstreamRefused
 from pubcellar.core.namespaces import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PUBSUB, NS_RSM
 from pubcellar.core.ports import ForwardedAnswer, ItemsResult, NodeInfo
 from pubcellar.core.values import (
@@ -113,6 +115,20 @@ class ComponentReader:
             raise UpstreamAnswerInvalid("not an answer to disco#info")
         return NodeInfo(serialised(payload), access_model(payload))
 
+    async def is_open_to_strangers(self, key: NodeKey) -> bool | None:
+        """See `core.ports.ServiceReader.is_open_to_strangers`."""
+        # No alias of anybody: as the escaped address of a domain it would be nobody's either.
+        stranger = f"{secrets.token_hex(16)}@{self._own_jid}"
+        items = f"<items node={quoteattr(key.node)} max_items='1'/>"
+        question = f"<pubsub xmlns='{NS_PUBSUB}'>{items}</pubsub>"
+        try:
+            given, _ = items_list(await self._ask("get", key, question, stranger))
+        except UpstreamRefused as error:
+            if error.error_type == "wait" or error.condition in ("item-not-found", "gone"):
+                raise
+            return False
+        return True if given else None
+
     async def item_ids(self, key: NodeKey) -> list[str]:
         """See `core.ports.ServiceReader.item_ids`."""
         found: list[str] = []
@@ -171,9 +187,11 @@ class ComponentReader:
             f"jid={quoteattr(self._own_jid)}/></pubsub>"
         )
 
-    async def _ask(self, type_: str, key: NodeKey, payload: str) -> Element | None:
+    async def _ask(
+        self, type_: str, key: NodeKey, payload: str, sender: str | None = None
+    ) -> Element | None:
         reply = await self._tracker.request(
-            type_, sender=self._own_jid, to=key.service, payload=payload
+            type_, sender=sender or self._own_jid, to=key.service, payload=payload
         )
         if reply.get("type") == "error":
             raise refusal(reply)

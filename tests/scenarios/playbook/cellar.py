@@ -7,6 +7,7 @@ Services that were given to `stands_behind` answer by themselves whatever they a
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 from xml.sax.saxutils import quoteattr
@@ -42,6 +43,12 @@ PATIENCE_SECONDS = 10.0
 QUIET_TURNS = 30
 
 
+def address_of(service: Service) -> str:
+    """Return the address at which the component stands for the service (XEP-0106)."""
+    escaped = service.jid.replace("@", "\\40")
+    return f"{escaped}@{CACHE}"
+
+
 class _Transport(StringTransport):
     """Calls `written` with everything that is written, as it is written, once that is set."""
 
@@ -60,8 +67,9 @@ class Cellar:
 
     Attributes:
         clock: its time.
-        store: its database, in `database_file`.
+        store: its database, at `database_url`; in `database_file` where it is not said otherwise.
         component: what `pubcellar.wiring` joined.
+        analysers: what is registered at every start, after the configured and built-in ones.
     """
 
     component: wiring.Component
@@ -77,7 +85,10 @@ class Cellar:
     ) -> None:
         self.clock = TestClock()
         self.database_file = directory / "cache.db"
-        self.settings = settings(directory, more, upstream, component)
+        self.database_url = f"sqlite:///{self.database_file}"
+        self._configured = partial(settings, directory, more, upstream, component)
+        self.settings = self._configured()
+        self.analysers: list[Any] = []
         monkeypatch.setattr(wiring, "SystemClock", lambda: self.clock)
         self._sent: deque[Sent] = deque()
         self._writes = 0
@@ -89,14 +100,17 @@ class Cellar:
 
     # The component's life
 
-    async def start(self) -> Self:
-        """Start the component, and connect it."""
-        url = f"sqlite:///{self.database_file}"
-        await prepare_database(url)
-        self.store = FaultyStore(await open_store(url))
+    async def start(self, faults: Callable[[FaultyStore], None] | None = None) -> Self:
+        """Start the component, and connect it; `faults` is given its database before that."""
+        await prepare_database(self.database_url)
+        self.store = FaultyStore(await open_store(self.database_url))
+        if faults is not None:
+            faults(self.store)
         self._stop = asyncio.Event()
         store: Any = self.store
         self.component = wiring.Component(self.settings, store, self.clock.reactor)
+        for analyser in self.analysers:
+            self.component.proxy._parts.analysers.register_analyser(analyser)
         self._serving = asyncio.create_task(self.component.serve(self._stop))
         await self.until(lambda: bool(self.clock.reactor.tcpClients))
         await self.connect()
@@ -142,11 +156,28 @@ class Cellar:
         await self.store.close()
         self._serving = None
 
-    async def restart(self) -> None:
-        """End the component, and start another one on its database."""
+    async def kill(self) -> None:
+        """End the component as SIGKILL does: nothing more is written, and nothing more is sent."""
+        self.store.is_broken = True
+        await self.stop()
+
+    async def restart(
+        self,
+        *,
+        analysers: str | None = None,
+        faults: Callable[[FaultyStore], None] | None = None,
+    ) -> None:
+        """End the component, and start another one on its database.
+
+        Args:
+            analysers: replaces the `[[analyser]]` tables of the configuration from now on.
+            faults: as for `start`.
+        """
         await self.stop()
         self._sent.clear()
-        await self.start()
+        if analysers is not None:
+            self.settings = self._configured(analysers=analysers)
+        await self.start(faults)
 
     def _stanza_written(self, data: bytes) -> None:
         if data.startswith(b"</"):
@@ -257,7 +288,7 @@ class Cellar:
     ) -> Service:
         """Give the service a node, and let the component hold it; then forget what was asked."""
         self.stands_behind(service).has(node, ids, payload=payload)
-        to = CACHE if service.jid == "pubsub.example.org" else f"{service.jid}@{CACHE}"
+        to = CACHE if service.jid == "pubsub.example.org" else address_of(service)
         await self.result(items(node), to=to, sender=sender)
         await self.settled()
         assert await self.state(node, service.jid) == "live", await self.record(node, service.jid)

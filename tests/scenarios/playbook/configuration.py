@@ -13,7 +13,7 @@ secret = "correct-horse-battery"
 UPSTREAM_TABLE = """
 [upstream]
 default = "pubsub.example.org"
-allow = ["pubsub.example.org", "other.example.org"]
+allow = ["pubsub.example.org", "other.example.org", "*@montague.lit"]
 """
 ANALYSERS = """
 [[analyser]]
@@ -35,9 +35,15 @@ node = "drafts/"
 """
 
 
-def settings(directory: Path, more: str = "", upstream: str = "", component: str = "") -> Settings:
+def settings(
+    directory: Path,
+    more: str = "",
+    upstream: str = "",
+    component: str = "",
+    analysers: str = ANALYSERS,
+) -> Settings:
     """Return settings; `upstream` and `component` are added to those tables, `more` to the file."""
     path = directory / "pubcellar.toml"
-    path.write_text(COMPONENT_TABLE + component + UPSTREAM_TABLE + upstream + ANALYSERS + more)
+    path.write_text(COMPONENT_TABLE + component + UPSTREAM_TABLE + upstream + analysers + more)
     path.chmod(0o600)
     return load_settings(path, {})

@@ -14,12 +14,14 @@ class FaultyStore:
     Attributes:
         running: how many calls are under way.
         is_broken: every call raises StoreUnavailable.
+        broken: calls of these methods do.
     """
 
     def __init__(self, store: SqlStore) -> None:
         self._store = store
         self.running = 0
         self.is_broken = False
+        self.broken: set[str] = set()
         self._gates: dict[str, asyncio.Event] = {}
         self.held: set[str] = set()
 
@@ -43,7 +45,7 @@ class FaultyStore:
                 self.held.add(name)
                 await gate.wait()
                 self.held.discard(name)
-            if self.is_broken and name != "close":
+            if name in self.broken or (self.is_broken and name != "close"):
                 raise StoreUnavailable("the database is gone")
             self.running += 1
             try:

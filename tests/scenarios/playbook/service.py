@@ -29,7 +29,12 @@ CACHE = "cache.example.org"
 
 @dataclass
 class Node:
-    """A node; `items` are ids and whole items, oldest first."""
+    """A node; `items` are ids and whole items, oldest first.
+
+    `plain_limit` is how many of the newest it gives to who does not say how many, `greeting` the id
+    of the item that it sends to who subscribes (XEP-0060 section 6.1.7). With `says_subscribed` it
+    tells everybody that they are subscribed.
+    """
 
     items: dict[str, str] = field(default_factory=dict)
     access_model: str | None = "open"
@@ -37,6 +42,9 @@ class Node:
     subscribers: set[str] = field(default_factory=set)
     refuses_subscriptions: bool = False
     admits_everybody: bool = False
+    plain_limit: int | None = None
+    greeting: str | None = None
+    says_subscribed: bool = False
 
 
 class Service:
@@ -48,6 +56,7 @@ class Service:
             what an alias asked ends with `for` and the alias.
         refusal: a stanza error with which it answers everything.
         is_silent: it answers nothing.
+        greets_without_delay: what it sends to who subscribes looks like any notification.
     """
 
     def __init__(self, jid: str = "pubsub.example.org", *, pages: bool = False) -> None:
@@ -57,6 +66,7 @@ class Service:
         self.asked: list[str] = []
         self.refusal: tuple[str, str] | None = None
         self.is_silent = False
+        self.greets_without_delay = False
         self.refusals: dict[str, tuple[str, str]] = {}
 
     def has(self, node: str, ids: Sequence[str] = (), *, payload: str | None = None) -> Node:
@@ -128,7 +138,24 @@ class Service:
             "to": request.get("from", ""),
         }
         written = "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
-        return [f"<iq{written}>{answer}</iq>"]
+        return [
+            f"<iq{written}>{answer}</iq>",
+            *self._greetings(payload[0] if len(payload) else None),
+        ]
+
+    def _greetings(self, action: Element | None) -> list[str]:
+        if action is None or etree.QName(action).localname != "subscribe":
+            return []
+        node = self.nodes[action.get("node", "")]
+        if node.greeting is None:
+            return []
+        event = self.event(
+            f"<items node={quoteattr(action.get('node', ''))}>{node.items[node.greeting]}</items>"
+        )
+        if self.greets_without_delay:
+            return [event]
+        delay = "<delay xmlns='urn:xmpp:delay' stamp='2026-11-20T00:00:00Z'/></message>"
+        return [event.replace("</message>", delay)]
 
     def _noted(self, request: Element, payload: Element) -> str:
         child = payload if payload.get("node") or not len(payload) else payload[0]
@@ -176,7 +203,8 @@ class Service:
             case "unsubscribe":
                 node.subscribers.discard(sender)
                 return ""
-        state = "subscribed" if sender in node.subscribers else "none"
+        is_subscribed = node.says_subscribed or sender in node.subscribers
+        state = "subscribed" if is_subscribed else "none"
         entry = f"<subscription node={quoteattr(name)} jid='{sender}' subscription='{state}'/>"
         if etree.QName(child).localname == "subscriptions":
             entry = f"<subscriptions node={quoteattr(name)}>{entry}</subscriptions>"
@@ -228,6 +256,8 @@ class Service:
             ids, paged = self._page(ids, page)
         elif child.get("max_items", "").isdigit():
             ids = ids[-int(child.get("max_items", "")) :]
+        elif node.plain_limit is not None:
+            ids = ids[-node.plain_limit :]
         found = "".join(node.items[one] for one in ids)
         return (
             f"<pubsub xmlns='{PUBSUB}'>{paged}<items node={quoteattr(name)}>{found}</items>"
