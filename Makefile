@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 ROUNDS ?= 5
+KILLS ?= 40
+# Files of tests in parallel; one process of each kind of server for every worker.
+PYTEST := $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
@@ -15,7 +18,8 @@ help:
 	@echo 'make demo KEEP=1  the same, and leave it running to point a client at it'
 	@echo 'make lint         run the checks alone'
 	@echo 'make format       format and repair what can be repaired'
-	@echo 'make acceptance   the tests, then the server tests over and over (ROUNDS=$(ROUNDS))'
+	@echo 'make acceptance   the tests, then the server tests with every server and database, then'
+	@echo '                  over and over (ROUNDS=$(ROUNDS)), and many kills (KILLS=$(KILLS))'
 	@echo 'make clean        remove what the other commands made'
 
 setup: $(READY)
@@ -29,7 +33,7 @@ $(READY): pyproject.toml
 	@touch $@
 
 test: lint
-	$(BIN)/pytest -q
+	$(PYTEST)
 
 lint: setup
 	$(BIN)/ruff check
@@ -45,10 +49,12 @@ demo: setup
 	@PYTHONPATH=tests/servers $(BIN)/python tests/demo/demo.py $(if $(filter-out 0,$(KEEP)),--keep)
 
 acceptance: test
+	$(PYTEST) -m servers --every-combination
 	for round in $$(seq $(ROUNDS)); do \
 	    echo "Server tests, round $$round of $(ROUNDS)"; \
-	    $(BIN)/pytest -q -m servers || exit 1; \
+	    $(PYTEST) -m servers || exit 1; \
 	done
+	KILLS=$(KILLS) $(PYTEST) tests/servers/test_kills.py
 
 clean:
 	rm -rf $(VENV) build dist component/*.egg-info *.egg-info .coverage .hypothesis \

@@ -19,7 +19,16 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LONGEST_FILE = 400
 
-EXPORTED = {"Analyser", "Conflict", "Item", "NodeKey", "PubsubCache", "__version__"}
+EXPORTED = {
+    "Analyser",
+    "BareJID",
+    "Conflict",
+    "Item",
+    "NodeKey",
+    "PubsubCache",
+    "__version__",
+    "has_prefix",
+}
 """What authors of analysers may import from `pubcellar`: adding is easy, removing breaks them."""
 
 

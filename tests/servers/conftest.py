@@ -1,15 +1,25 @@
-"""Fixtures of the server tests: one Prosody for all of them, the rest new for each test."""
+"""Fixtures of the server tests: one server for all of them, the rest new for each test."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from typing import Any
 
+import combinations
 import pytest
-from harness import Client, CountingService, ProxyProcess, ThrowAwayProsody
+from harness import Client, CountingService, ProxyProcess, ThrowAwayServer
 
 Waits = Callable[[Coroutine[Any, Any, Any]], Any]
 LOGS = pytest.StashKey[list[tuple[str, Callable[[], str]]]]()
 LOG_TAIL = 40_000
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", combinations.MARKER)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    combinations.parametrize(metafunc)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -28,9 +38,34 @@ def _attach(request: pytest.FixtureRequest, name: str, log: Callable[[], str]) -
     request.node.stash.setdefault(LOGS, []).append((name, lambda: log()[start:]))
 
 
+# What a test runs with: see combinations.py.
+
+
 @pytest.fixture(scope="session")
-def shared_prosody(wait_for_coroutine: Waits) -> Iterator[ThrowAwayProsody]:
-    server = ThrowAwayProsody()
+def server_kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture(scope="session")
+def database_kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def database_url(database_kind: str, request: pytest.FixtureRequest) -> str:
+    """Return the URL of a new, empty database for the proxy."""
+    url: str = request.getfixturevalue(f"{database_kind}_url")
+    return url
+
+
+# The server
+
+
+@pytest.fixture(scope="session")
+def shared_server(server_kind: str, wait_for_coroutine: Waits) -> Iterator[ThrowAwayServer]:
+    server = combinations.SERVERS[server_kind]()
     try:
         wait_for_coroutine(server.start())
         yield server
@@ -40,28 +75,29 @@ def shared_prosody(wait_for_coroutine: Waits) -> Iterator[ThrowAwayProsody]:
 
 
 @pytest.fixture
-def prosody(
-    shared_prosody: ThrowAwayProsody, request: pytest.FixtureRequest, wait_for_coroutine: Waits
-) -> Iterator[ThrowAwayProsody]:
+def server(
+    shared_server: ThrowAwayServer, request: pytest.FixtureRequest, wait_for_coroutine: Waits
+) -> Iterator[ThrowAwayServer]:
     """The server that all tests share; a test that stops it finds it running again next time."""
-    _attach(request, "Prosody", shared_prosody.log)
-    if not shared_prosody.process.is_running:
-        wait_for_coroutine(shared_prosody.start())
-    yield shared_prosody
+    _attach(request, shared_server.facts.name, shared_server.log)
+    if not shared_server.process.is_running:
+        wait_for_coroutine(shared_server.start())
+    yield shared_server
+
+
+OwnServer = Callable[..., Awaitable[ThrowAwayServer]]
 
 
 @pytest.fixture
-def own_prosody(
-    request: pytest.FixtureRequest, wait_for_coroutine: Waits
-) -> Iterator[Callable[..., ThrowAwayProsody]]:
-    """Start servers of the test's own, with the arguments of ThrowAwayProsody."""
-    servers: list[ThrowAwayProsody] = []
+def own_server(server_kind: str, request: pytest.FixtureRequest) -> Iterator[OwnServer]:
+    """Start servers of the test's own, with further arguments of their class."""
+    servers: list[ThrowAwayServer] = []
 
-    def start(**settings: Any) -> ThrowAwayProsody:
-        server = ThrowAwayProsody(**settings)
+    async def start(**settings: Any) -> ThrowAwayServer:
+        server = combinations.SERVERS[server_kind](**settings)
         servers.append(server)
-        _attach(request, "its own Prosody", server.log)
-        wait_for_coroutine(server.start())
+        _attach(request, f"its own {server.facts.name}", server.log)
+        await server.start()
         return server
 
     yield start
@@ -70,11 +106,29 @@ def own_prosody(
 
 
 @pytest.fixture
+def service(server: ThrowAwayServer) -> str:
+    """The address of the server's own pubsub service."""
+    return server.service
+
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def node_name(service: str) -> str:
+    """A name that no other test uses at the service, as of a microblog's comments node."""
+    return f"urn:xmpp:microblog:0:comments/test-{next(_numbers)}"
+
+
+# What connects to it
+
+
+@pytest.fixture
 def counting_service(
-    prosody: ThrowAwayProsody, wait_for_coroutine: Waits
+    server: ThrowAwayServer, wait_for_coroutine: Waits
 ) -> Iterator[CountingService]:
     """The counting service, connected, without nodes; `pages = True` makes it page."""
-    service = CountingService(prosody.counting, prosody.component_secret, prosody.component_port)
+    service = CountingService(server.counting, server.component_secret, server.counting_port)
     wait_for_coroutine(service.connect())
     yield service
     wait_for_coroutine(service.disconnect())
@@ -82,13 +136,17 @@ def counting_service(
 
 @pytest.fixture
 def proxy(
-    prosody: ThrowAwayProsody, request: pytest.FixtureRequest, wait_for_coroutine: Waits
+    server: ThrowAwayServer,
+    database_url: str,
+    request: pytest.FixtureRequest,
+    wait_for_coroutine: Waits,
 ) -> Iterator[ProxyProcess]:
     """Pubcellar in front of pubsub.localhost and counting.localhost, connected."""
     process = ProxyProcess(
-        prosody.component_port,
-        prosody.component_secret,
-        allow=(prosody.service, prosody.counting),
+        server.component_port,
+        server.component_secret,
+        allow=(server.service, server.counting),
+        database_url=database_url,
     )
     _attach(request, "Pubcellar", process.log)
     try:
@@ -98,17 +156,37 @@ def proxy(
         process.remove()
 
 
+@pytest.fixture
+def database_failing(
+    database_kind: str, proxy: ProxyProcess, request: pytest.FixtureRequest
+) -> Callable[[], AbstractContextManager[None]]:
+    """Return a context manager: while its block runs, the proxy's database cannot be used."""
+    if database_kind == "sqlite":
+        return proxy.without_database_file
+
+    @contextmanager
+    def without_server() -> Iterator[None]:
+        postgresql = request.getfixturevalue("postgresql")
+        postgresql.stop()
+        try:
+            yield
+        finally:
+            postgresql.start()
+
+    return without_server
+
+
 Connect = Callable[[str], Awaitable[Client]]
 
 
 @pytest.fixture
-def connect(prosody: ThrowAwayProsody, wait_for_coroutine: Waits) -> Iterator[Connect]:
+def connect(server: ThrowAwayServer, wait_for_coroutine: Waits) -> Iterator[Connect]:
     """Connect clients by user name: owner (the administrator), reader or other."""
     clients: list[Client] = []
 
     async def connect_user(name: str) -> Client:
-        jid = f"{name}@{prosody.host}"
-        client = Client(jid, prosody.users[name], prosody.client_port)
+        jid = f"{name}@{server.host}"
+        client = Client(jid, server.users[name], server.client_port)
         clients.append(await client.connect())
         return client
 
@@ -125,12 +203,3 @@ def owner(connect: Connect, wait_for_coroutine: Waits) -> Client:
 @pytest.fixture
 def reader(connect: Connect, wait_for_coroutine: Waits) -> Client:
     return wait_for_coroutine(connect("reader"))
-
-
-_numbers = count(1)
-
-
-@pytest.fixture
-def node_name() -> str:
-    """A name that no other test uses, as of a microblog's comments node."""
-    return f"urn:xmpp:microblog:0:comments/test-{next(_numbers)}"

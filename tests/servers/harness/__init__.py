@@ -8,9 +8,11 @@ from harness.client import Client
 from harness.counting_answers import Kind, StanzaError
 from harness.counting_nodes import StoredItem
 from harness.counting_service import CountingService
+from harness.ejabberd import ThrowAwayEjabberd
 from harness.prosody import ThrowAwayProsody
 from harness.proxy_process import ProxyProcess
 from harness.stanzas import ErrorReply, Event, Items, Reply
+from harness.throw_away_server import ThrowAwayServer
 
 __all__ = [
     "Client",
@@ -23,5 +25,7 @@ __all__ = [
     "Reply",
     "StanzaError",
     "StoredItem",
+    "ThrowAwayEjabberd",
     "ThrowAwayProsody",
+    "ThrowAwayServer",
 ]

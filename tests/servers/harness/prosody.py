@@ -5,15 +5,9 @@ Users, nodes and logs live in a temporary directory. Needs Debian's packages pro
 """
 
 import asyncio
-import shutil
-import tempfile
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
-from harness.logged_process import LoggedProcess
-from harness.waiting import free_port, is_listening, wait_until
-
-SNIPPET = Path(__file__).resolve().parents[3] / "conf" / "prosody.cfg.lua"
+from harness.throw_away_server import Facts, ThrowAwayServer, render_snippet
 
 CONFIGURATION = """
 -- A throw-away server: nothing of this is fit for a real one.
@@ -59,23 +53,26 @@ Component "spare.localhost"
 SPARE = "spare.localhost"
 
 
-class ThrowAwayProsody:
-    """Prosody with users, a pubsub service, and two places for external components.
+class ThrowAwayProsody(ThrowAwayServer):
+    """Prosody; see ThrowAwayServer.
 
     Args:
         storage: where pubsub.localhost keeps its items: "sql" (SQLite; use it for large nodes) or
             "internal" (a file per node, read whole at each request).
         max_items: the most items that a node may be configured to keep.
-        users: passwords by name. `owner@localhost` is the administrator and may create nodes.
+        users: passwords by name.
         options: further server-wide settings, in Lua.
         log_level: Prosody's own: debug, info, warn, error.
     """
 
-    host = "localhost"
-    service = "pubsub.localhost"
-    cache = "cache.localhost"
-    counting = "counting.localhost"
-    component_secret = "not-a-real-secret"
+    facts = Facts(
+        name="Prosody",
+        pages=False,
+        republish_moves=True,
+        absent=("wait", "remote-server-timeout"),
+        closed=("auth", "forbidden", None),
+        notifies_the_absent=True,
+    )
 
     def __init__(
         self,
@@ -87,67 +84,16 @@ class ThrowAwayProsody:
     ) -> None:
         self.storage = storage
         self.max_items = max_items
-        self.users = dict(
-            users or {"owner": "owner-pw", "reader": "reader-pw", "other": "other-pw"}
-        )
         self.options = options
-        self.log_level = log_level
-        self.client_port = free_port()
-        self.component_port = free_port()
-        # Not pytest's: a path of the admin socket may have 107 bytes.
-        self.directory = Path(tempfile.mkdtemp(prefix="prosody-"))
-        self.process = LoggedProcess(
-            "Prosody",
-            ["prosody", "-F", "--config", str(self.directory / "prosody.cfg.lua")],
-            self.directory / "prosody.log",
-        )
-
-    def log(self) -> str:
-        """Return what Prosody has logged so far."""
-        return self.process.log()
-
-    async def start(self) -> None:
-        """Start and return once clients and components can connect.
-
-        Raises: RuntimeError with Prosody's log if it stops, or is not installed; TimeoutError.
-        """
-        if shutil.which("prosody") is None:
-            raise RuntimeError("prosody is missing; install it with: .ci/install-packages")
-        self._write_configuration()
-        self.process.start()
-        await wait_until(self._is_ready, "Prosody to accept connections")
-
-    async def stop(self) -> None:
-        """Stop it orderly; streams are closed."""
-        if self.process.is_running:
-            await self.process.terminate()
-
-    def kill(self) -> None:
-        """End it at once, without a word to anybody."""
-        self.process.kill()
-
-    async def restart(self) -> None:
-        """Stop and start it, with the same data and ports."""
-        await self.stop()
-        await self.start()
-
-    def remove(self) -> None:
-        """End it and remove everything it wrote."""
-        self.kill()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        super().__init__("prosody", log_level, users)
 
     async def take_service_away(self) -> None:
-        """Leave the service's address without a service; its data stays.
-
-        Requests then get `wait/remote-server-timeout`, as those to a component that is not
-        connected do: its place is taken by an external component that nobody is.
-        """
+        """As ThrowAwayServer says: an external component that nobody is takes its place."""
         host = self.service
         # pubsub depends on disco, and goes with it.
         await self.shell(f'module:unload("disco", "{host}"); module:load("component", "{host}")')
 
     async def bring_service_back(self) -> None:
-        """Undo `take_service_away`."""
         host = self.service
         await self.shell(f'module:unload("component", "{host}"); module:load("pubsub", "{host}")')
         # Unloading it for one host has closed the port for all; loading it for one opens it again.
@@ -171,9 +117,8 @@ class ThrowAwayProsody:
             raise RuntimeError(f"Prosody's shell refused {command}:\n{text}")
         return text
 
-    async def _is_ready(self) -> bool:
-        self.process.require_running()
-        return await is_listening(self.client_port) and await is_listening(self.component_port)
+    def _command_line(self) -> Sequence[str]:
+        return ("prosody", "-F", "--config", str(self.directory / "prosody.cfg.lua"))
 
     def _write_configuration(self) -> None:
         accounts = self.directory / "data" / "localhost" / "accounts"
@@ -195,14 +140,9 @@ class ThrowAwayProsody:
         )
 
     def _snippet(self) -> str:
-        """Return the operators' snippet with our addresses and secret in the places of theirs."""
-        text = SNIPPET.read_text()
         replacements = {
             '"pubsub.example.org"': f'"{self.service}"',
             '"cache.example.org"': f'"{self.cache}"',
             '"change-me"': f'"{self.component_secret}"',
         }
-        for theirs, ours in replacements.items():
-            assert text.count(theirs) == 1, f"{SNIPPET} should have {theirs} once"
-            text = text.replace(theirs, ours)
-        return text
+        return render_snippet("prosody.cfg.lua", replacements)

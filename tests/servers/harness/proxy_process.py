@@ -1,11 +1,15 @@
 """Pubcellar itself, as an operator runs it: a process, a configuration file, a secret beside it."""
 
 import shutil
+import sqlite3
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from harness.logged_process import LoggedProcess
 from harness.waiting import wait_until
@@ -13,6 +17,7 @@ from harness.waiting import wait_until
 Tables = Mapping[str, Mapping[str, Any] | list[Mapping[str, Any]]]
 
 READY = "connected as "
+SQLITE = "sqlite:///"
 
 
 class ProxyProcess:
@@ -24,6 +29,7 @@ class ProxyProcess:
         allow: the services that may be asked; the first is the default one.
         tables: further tables of the configuration by name, merged over the ones written here;
             an array of tables as a list.
+        database_url: of the proxy's database; a file beside its configuration if not given.
     """
 
     def __init__(
@@ -34,11 +40,12 @@ class ProxyProcess:
         allow: tuple[str, ...] = ("pubsub.localhost",),
         tables: Tables | None = None,
         secret_by: str = "file",
+        database_url: str | None = None,
     ) -> None:
         self.jid = jid
         self.directory = Path(tempfile.mkdtemp(prefix="pubcellar-"))
         self.config_path = self.directory / "pubcellar.toml"
-        self.database_path = self.directory / "cache.db"
+        self.database_url = database_url or f"{SQLITE}{self.directory}/cache.db"
         component: dict[str, Any] = {"jid": jid, "server": f"tcp:127.0.0.1:{port}"}
         env = {"PYTHONUNBUFFERED": "1"}
         if secret_by == "file":
@@ -48,7 +55,7 @@ class ProxyProcess:
         self.tables: dict[str, Any] = {
             "component": component,
             "upstream": {"default": allow[0], "allow": list(allow)},
-            "database": {"url": f"sqlite:///{self.database_path}"},
+            "database": {"url": self.database_url},
             "log": {"level": "debug"},
         }
         self.configure(tables or {})
@@ -71,6 +78,26 @@ class ProxyProcess:
     def log(self) -> str:
         """Return what the proxy has logged so far, over all its starts."""
         return self.process.log()
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a SELECT statement, read from the proxy's database."""
+        if self.database_url.startswith(SQLITE):
+            file = f"file:{self.database_url.removeprefix(SQLITE)}?mode=ro"
+            with closing(sqlite3.connect(file, uri=True)) as database:
+                return database.execute(statement).fetchall()
+        with psycopg.connect(self.database_url) as connection:
+            return connection.execute(statement).fetchall()
+
+    @contextmanager
+    def without_database_file(self) -> Iterator[None]:
+        """Have the SQLite file away while the block runs."""
+        path = Path(self.database_url.removeprefix(SQLITE))
+        hidden = path.with_suffix(".hidden")
+        path.rename(hidden)
+        try:
+            yield
+        finally:
+            hidden.rename(path)
 
     async def start(self, deadline_seconds: float = 30) -> None:
         """Start and return once the proxy says that its stream is authenticated.
