@@ -243,8 +243,10 @@ class TestOnlyItsOwnCodeCanTell:
         deciding.says = False
         await cellar.restart()
         await cellar.restart()
+        await cellar.settled()
         assert deciding.calls == 2
         await cellar.result(items("notes/a"))
+        await cellar.settled()
         await cellar.result(items("notes/a"))
         await cellar.settled()
         assert deciding.calls == 3

@@ -209,14 +209,18 @@ class TestQueues:
         assert await store.nodes_to_mend(NOW, 1, [OTHER_SERVICE, *many]) == [key("a")]
 
     async def test_nodes_to_verify_are_read_and_the_longest_unverified_first(self, store: SqlStore):
-        read = {"last_read_at": NOW}
+        subscribed = {"subscription": SubscriptionState.SUBSCRIBED}
+        read = {"last_read_at": NOW, **subscribed}
+        personal = NodeKey(BareJID("juliet@capulet.lit"), "older")
         for record in (
+            node(personal, **read, items_verified_at=NOW - minutes(30)),
+            node(key("alone"), last_read_at=NOW, items_verified_at=NOW - minutes(30)),
             node(key("older"), **read, items_verified_at=NOW - minutes(30)),
             node(key("never"), **read),
             node(key("old"), **read, items_verified_at=NOW - minutes(20)),
             node(key("fresh"), **read, items_verified_at=NOW - minutes(5)),
-            node(key("unread"), items_verified_at=NOW - minutes(90)),
-            node(key("read long ago"), last_read_at=NOW - minutes(2000)),
+            node(key("unread"), **subscribed, items_verified_at=NOW - minutes(90)),
+            node(key("read long ago"), **subscribed, last_read_at=NOW - minutes(2000)),
             node(key("stale"), NodeState.STALE, **read),
         ):
             await store.save_node(record)
