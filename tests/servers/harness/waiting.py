@@ -1,6 +1,7 @@
 """Waiting for conditions with a deadline, instead of sleeping and hoping."""
 
 import asyncio
+import os
 import random
 import socket
 from collections.abc import Awaitable, Callable
@@ -9,7 +10,10 @@ from inspect import isawaitable
 # Below the range that Linux takes the ports of outgoing connections from: nobody's connection can
 # take the port away while its server is being restarted.
 PORTS = range(20000, 32000)
+WORKERS = 8
 LOOK_AGAIN_SECONDS = 0.02
+
+_given: set[int] = set()
 
 
 async def wait_until(
@@ -33,15 +37,22 @@ async def wait_until(
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback interface that nobody listens on now."""
+    """Return a TCP port of the loopback interface that nobody listens on now, nor was given yet.
+
+    Test processes that run beside each other are given different ones.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     while True:
-        port = random.choice(PORTS)
+        port = random.choice(PORTS[worker % WORKERS :: WORKERS])
+        if port in _given:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
+        _given.add(port)
+        return port
 
 
 async def is_listening(port: int) -> bool:
