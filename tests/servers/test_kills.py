@@ -54,14 +54,14 @@ IN_RECOVERY = {
     "insert-pubsub_node": 7,
     "insert-pubsub_item": 9,
     "update-pubsub_node": 9,
-    "delete-pubsub_item": 6,
+    "delete-pubsub_item": 4,
     "commit-of-insert-pubsub_node": 6,
     "commit-of-insert-pubsub_item": 7,
     "commit-of-update-pubsub_node": 6,
-    "commit-of-delete-pubsub_item": 5,
-    "request-info": 5,
+    "commit-of-delete-pubsub_item": 3,
+    "request-info": 3,
     "request-items": 15,
-    "request-subscribe": 3,
+    "request-subscribe": 1,
 }
 """The same of a start after that."""
 
