@@ -1,7 +1,5 @@
 import asyncio
 import threading
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -13,15 +11,15 @@ SOON = timedelta(milliseconds=50)
 LATE = timedelta(seconds=20)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    deadline = asyncio.get_running_loop().time() + 20
-    while not condition():
-        assert asyncio.get_running_loop().time() < deadline, "it did not happen"
-        await asyncio.sleep(0.01)
-
-
 def threads(name: str) -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == name]
+
+
+async def ended(name: str) -> None:
+    """Return when no thread of that name is left; fail after a while."""
+    for thread in threads(name):
+        await asyncio.to_thread(thread.join, LATE.total_seconds())
+    assert not threads(name)
 
 
 class TestWithin:
@@ -29,7 +27,10 @@ class TestWithin:
         async def fails() -> None:
             raise KeyError("a")
 
-        assert await within(LATE, asyncio.sleep(0, "result")) == "result"
+        async def works() -> str:
+            return "result"
+
+        assert await within(LATE, works()) == "result"
         with pytest.raises(KeyError):
             await within(LATE, fails())
 
@@ -123,24 +124,21 @@ class TestInThread:
             await in_thread(function, "one-call")
 
     async def test_an_endless_loop_leaves_the_event_loop_running_and_is_ended(self) -> None:
-        turns = 0
+        loop = asyncio.get_running_loop()
+        begun, turned = threading.Event(), asyncio.Event()
 
         def function() -> None:
+            begun.set()
             while True:
                 pass
 
-        async def works() -> None:
-            nonlocal turns
-            while True:
-                turns += 1
-                await asyncio.sleep(0)
-
-        working = asyncio.ensure_future(works())
+        call = asyncio.ensure_future(within(SOON, in_thread(function, "endless-loop")))
+        assert await asyncio.to_thread(begun.wait, LATE.total_seconds())
+        loop.call_soon(turned.set)
+        await asyncio.wait_for(turned.wait(), LATE.total_seconds())
         with pytest.raises(OutOfTime):
-            await within(SOON, in_thread(function, "endless-loop"))
-        working.cancel()
-        assert turns > 1
-        await until(lambda: not threads("endless-loop"))
+            await call
+        await ended("endless-loop")
 
     async def test_a_blocking_call_is_not_waited_for(self) -> None:
         may_end = threading.Event()
@@ -148,17 +146,17 @@ class TestInThread:
             await within(SOON, in_thread(may_end.wait, "blocking"))
         assert threads("blocking")
         may_end.set()
-        await until(lambda: not threads("blocking"))
+        await ended("blocking")
 
     async def test_many_given_up_at_the_moment_they_end_harm_nothing(self) -> None:
         """The race between a call that ends and the request that it end; warnings are errors."""
 
         async def one(number: int) -> Any:
-            call = in_thread(lambda: time.sleep(number / 100_000), "racing")
+            call = in_thread(lambda: sum(range(number * 500)), "racing")
             try:
                 return await within(timedelta(microseconds=number * 10), call)
             except OutOfTime:
                 return None
 
         await asyncio.gather(*(one(number) for number in range(200)))
-        await until(lambda: not threads("racing"))
+        await ended("racing")

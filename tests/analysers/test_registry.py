@@ -1,7 +1,6 @@
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -151,7 +150,6 @@ class TestAnalyse:
 
 
 async def coroutine(result: object) -> object:
-    await asyncio.sleep(0)
     return result
 
 
@@ -269,10 +267,7 @@ class TestParse:
         counters = Counters()
         cache = cache_with(Notes(parse), counters=counters)
         task = asyncio.ensure_future(cache.parse("notes", KEY, [ITEM]))
-        deadline = time.monotonic() + 20
-        while not begun.is_set():
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.01)
+        assert await asyncio.to_thread(begun.wait, 20)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

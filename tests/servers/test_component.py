@@ -187,8 +187,10 @@ class TestWhoAsks:
                 reader.in_parallel([("get", to, everything("not-held"))] * 20)
             )
             await counting_service.wait_for(Kind.ITEMS, "not-held")
-            # RFC 6120 section 10.1: from us to that address, all twenty have gone before this.
-            await reader.request("get", to, "<ping xmlns='urn:xmpp:ping'/>")
+            await wait_until(
+                lambda: proxy.log().count("waits for the answer to an equal read") == 19,
+                "the other reads to wait for the first",
+            )
         replies = await waiting
 
         assert not any(reply.is_error for reply in replies)

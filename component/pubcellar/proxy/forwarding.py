@@ -5,6 +5,7 @@ we may send, or a page was asked of a service that knows no pages (XEP-0059): th
 item's boundary, with a `<set/>` that says so (XEP-0060 section 6.5.4).
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -37,6 +38,8 @@ from pubcellar.core.values import (
 )
 from pubcellar.proxy.joining import Joining
 from pubcellar.proxy.parts import Parts
+
+log = logging.getLogger(__name__)
 
 MOST_CUTS = 4
 DISCO_ITEM_BYTES = 64
@@ -87,6 +90,12 @@ class Forwarding:
     async def _join(self, key: tuple[object, ...], request: Request) -> ForwardedAnswer:
         joined = self._joining.is_running(key)
         self._parts.counters.count(Happened.JOINED if joined else Happened.FORWARDED)
+        if joined:
+            log.debug(
+                "waits for the answer to an equal read requester=%s service=%s",
+                request.requester.bare,
+                request.service,
+            )
         return await self._joining.run(key, lambda: self._ask(request))
 
     async def _ask(self, request: Request) -> ForwardedAnswer:
