@@ -8,7 +8,6 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
-from twisted.internet.endpoints import clientFromString
 from twisted.python.log import PythonLoggingObserver
 
 from pubcellar import __version__
@@ -21,15 +20,14 @@ from pubcellar.analysers import (
     register_never_held,
 )
 from pubcellar.config import Settings
-from pubcellar.core.answering import Paging
 from pubcellar.core.counters import Counters
 from pubcellar.core.errors import ConfigError, Conflict
-from pubcellar.core.freshness import FreshnessPolicy
 from pubcellar.core.values import BareJID
 from pubcellar.exit_codes import ExitCode
-from pubcellar.proxy import Limits, Parts, Proxy
+from pubcellar.from_settings import endpoint, jids, limits, policy
+from pubcellar.proxy import Parts, Proxy
 from pubcellar.storage import Migrated, SqlStore, database_state, open_store, prepare_database
-from pubcellar.xmpp.addresses import Addresses, bare_jid
+from pubcellar.xmpp.addresses import Addresses
 from pubcellar.xmpp.analyser_boundary import AnalyserBoundary
 from pubcellar.xmpp.connection import Connection, SecretRefused
 from pubcellar.xmpp.door import StanzaDoor
@@ -72,7 +70,7 @@ class Component:
 
     def __init__(self, settings: Settings, store: SqlStore, reactor: Any) -> None:
         clock = SystemClock()
-        own_jid, default = _jids(settings)
+        own_jid, default = jids(settings)
         self.counters = Counters()
         addresses = Addresses(own_jid, default, settings.upstream.allow)
         timer: Timer = reactor
@@ -95,8 +93,8 @@ class Component:
                 analysers=analysers,
                 clock=clock,
                 counters=self.counters,
-                policy=_policy(settings),
-                limits=_limits(settings),
+                policy=policy(settings),
+                limits=limits(settings),
                 is_allowed=addresses.is_allowed,
             )
         )
@@ -116,7 +114,7 @@ class Component:
         )
         secret = settings.component.secret.get_secret_value()
         self.connection = Connection(
-            _endpoint(settings, reactor),
+            endpoint(settings, reactor),
             server=settings.component.server,
             jid=own_jid,
             make=lambda: ComponentStream(own_jid, secret, caps, self.door),
@@ -194,8 +192,8 @@ def describe_plan(settings: Settings) -> list[str]:
     """
     from twisted.internet import reactor  # noqa: TID251
 
-    own_jid, _ = _jids(settings)
-    _endpoint(settings, reactor)
+    own_jid, _ = jids(settings)
+    endpoint(settings, reactor)
     analysers, problems = build_analysers(settings, Counters(), _boundary(settings, own_jid))
     state = asyncio.run(database_state(settings.database.url))
     state.require_usable()
@@ -294,61 +292,3 @@ def _begin_log(settings: Settings) -> None:
     log.info("pubcellar %s, configuration %s", __version__, settings.source)
     for warning in settings.warnings:
         log.warning("%s", warning)
-
-
-def _jids(settings: Settings) -> tuple[BareJID, BareJID | None]:
-    problems = []
-    found: list[BareJID | None] = []
-    for key, value in (
-        ("[component] jid", settings.component.jid),
-        ("[upstream] default", settings.upstream.default),
-    ):
-        try:
-            found.append(None if value is None else bare_jid(value))
-        except ValueError:
-            problems.append(f"{key} = {value!r}: no valid JID; write one like pubsub.example.org")
-    if problems or found[0] is None:
-        raise ConfigError(str(settings.source), tuple(problems))
-    return found[0], found[1]
-
-
-def _endpoint(settings: Settings, reactor: Any) -> Any:
-    try:
-        return clientFromString(  # type: ignore[no-untyped-call]
-            reactor, settings.component.server
-        )
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        problem = (
-            f"[component] server = {settings.component.server!r}: cannot be used ({error!r}); "
-            'write one such as "tcp:127.0.0.1:5347"'
-        )
-        raise ConfigError(str(settings.source), (problem,)) from error
-
-
-def _policy(settings: Settings) -> FreshnessPolicy:
-    cache = settings.cache
-    return FreshnessPolicy(
-        access_verify_every=cache.access_verify_every,
-        verify_every=cache.verify_every,
-        max_age=cache.max_age,
-        max_stale=cache.max_stale,
-        service_max_age=cache.service_max_age,
-    )
-
-
-def _limits(settings: Settings) -> Limits:
-    cache = settings.cache
-    return Limits(
-        paging=Paging(cache.paging),
-        shared_node_list=settings.upstream.node_list == "shared",
-        reanalyse_after=cache.reanalyse_after,
-        forget_after=cache.forget_after,
-        retry_after=cache.retry_after,
-        retry_at_most=cache.retry_at_most,
-        page_size=cache.page_size,
-        max_synchronisations=cache.max_synchronisations,
-        max_nodes=cache.max_nodes,
-        max_items_per_node=cache.max_items_per_node,
-        max_item_bytes=cache.max_item_bytes,
-        max_stanza_bytes=cache.max_stanza_bytes,
-    )

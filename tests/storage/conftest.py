@@ -1,4 +1,4 @@
-"""The store contract: every test that takes `store` states what `core.ports.Store` promises.
+"""The store contract: every test that takes `store` states what `core.store.Store` promises.
 
 It runs on every kind of `database_url` there is; what passes it is a store. Here the databases
 have been prepared: once, since a test that leaves the tables as they are needs no new ones.

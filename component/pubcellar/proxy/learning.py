@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pubcellar.core.errors import UpstreamRefused
-from pubcellar.core.ports import Store
 from pubcellar.core.records import ServiceRecord
+from pubcellar.core.store import Store
 from pubcellar.core.traits import ServiceTraits, are_ids_as_requested, is_newest_first
 from pubcellar.core.values import BareJID, Item, NodeKey, PageRequest
 from pubcellar.proxy.nodes import NodeEntry

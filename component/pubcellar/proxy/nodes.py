@@ -11,8 +11,8 @@ from enum import Flag, auto
 from itertools import islice
 
 from pubcellar.core.events import Change
-from pubcellar.core.ports import Store
 from pubcellar.core.records import NodeRecord
+from pubcellar.core.store import Store
 from pubcellar.core.values import BareJID, NodeKey
 
 MOST_ENTRIES = 20_000

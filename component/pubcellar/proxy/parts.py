@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from pubcellar.core.answering import Paging
 from pubcellar.core.counters import Counters
 from pubcellar.core.freshness import FreshnessPolicy
-from pubcellar.core.ports import Analysers, Clock, Forwarder, ServiceReader, Store
+from pubcellar.core.ports import Analysers, Clock, Forwarder, ServiceReader
+from pubcellar.core.store import Store
 from pubcellar.core.values import BareJID
 
 ENVELOPE_BYTES = 4096

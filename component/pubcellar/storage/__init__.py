@@ -1,6 +1,6 @@
 """Floor 3: the database. SQLAlchemy and Alembic live here and nowhere else.
 
-Implements the port `core.ports.Store`. Imports `core` alone, and knows nothing of XMPP.
+Implements the port `core.store.Store`. Imports `core` alone, and knows nothing of XMPP.
 
 `prepare_database` first, then `open_store`. `PubsubService`, `PubsubNode` and `PubsubItem` are for
 the queries of scripts and of authors of analysers; the component itself never lets them out.

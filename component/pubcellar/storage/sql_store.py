@@ -1,4 +1,4 @@
-"""The store in an SQL database: what `core.ports.Store` promises, one transaction per method."""
+"""The store in an SQL database: what `core.store.Store` promises, one transaction per method."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -45,7 +45,7 @@ async def open_store(
 
 
 class SqlStore:
-    """Implements `core.ports.Store`, where every method is documented.
+    """Implements `core.store.Store`, where every method is documented.
 
     All values leave as those of the core; rows stay inside. A caller who is cancelled no longer
     waits for the transaction, which still comes to its end, one way or the other.
