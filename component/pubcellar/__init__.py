@@ -2,7 +2,8 @@
 
 The floors, from the top; imports go down only, which import-linter holds (see pyproject.toml):
 
-* 4: `__main__`, `cli`, `config`, `from_settings`, `wiring`: commands, settings, and the one place that joins things
+* 4: `__main__`, `cli`, `config`, `from_settings`, `wiring`: commands, settings, and the one place
+  that joins things
 * 3: `xmpp`, `storage`: siblings that never meet; Twisted lives in the one, SQLAlchemy in the other
 * 2: `proxy`, `analysers`: use cases over ports, and the registry of analysers
 * 1: `core`: values, decisions, ports, errors; standard library only
