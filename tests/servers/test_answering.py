@@ -4,22 +4,11 @@ import pytest
 from harness import Client, ErrorReply, ProxyProcess, ThrowAwayServer
 from harness.comparing import answers
 from harness.following import answered_by, fill, post, until_held
-from harness.stanzas import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PUBSUB, NS_PUBSUB_OWNER
+from harness.payloads import by_id, disco, items_request
+from harness.stanzas import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PUBSUB_OWNER
 from harness.waiting import wait_until
 
 pytestmark = pytest.mark.servers
-
-
-def items_request(node: str, inner: str = "", attributes: str = "") -> str:
-    return f"<pubsub xmlns='{NS_PUBSUB}'><items node='{node}' {attributes}>{inner}</items></pubsub>"
-
-
-def by_id(node: str, *ids: str) -> str:
-    return items_request(node, "".join(f"<item id='{one}'/>" for one in ids))
-
-
-def disco(namespace: str, node: str) -> str:
-    return f"<query xmlns='{namespace}' node='{node}'/>"
 
 
 async def test_first_read_is_forwarded_and_later_ones_come_from_the_database(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from harness import Client, CountingService, Kind, ProxyProcess, Reply, ThrowAwayServer
 from harness.following import answered_by, fill, until_held
+from harness.payloads import everything
 from harness.stanzas import NS_DISCO_INFO, NS_PUBSUB
 from harness.waiting import free_port, wait_until
 
@@ -16,10 +17,6 @@ pytestmark = pytest.mark.servers
 
 NODE = "urn:xmpp:microblog:0"
 NS_VERSION = "jabber:iq:version"
-
-
-def everything(node: str) -> str:
-    return f"<pubsub xmlns='{NS_PUBSUB}'><items node='{node}'/></pubsub>"
 
 
 class TestStream:

@@ -6,14 +6,11 @@ import pytest
 from harness import Client, CountingService, Items, Kind, ProxyProcess, ThrowAwayServer
 from harness.comparing import answers, canonical
 from harness.following import fill, post, until_cached, until_held
-from harness.stanzas import NS_PUBSUB, NS_PUBSUB_EVENT, element
+from harness.payloads import everything
+from harness.stanzas import NS_PUBSUB_EVENT, element
 from harness.waiting import wait_until
 
 pytestmark = pytest.mark.servers
-
-
-def everything(node: str) -> str:
-    return f"<pubsub xmlns='{NS_PUBSUB}'><items node='{node}'/></pubsub>"
 
 
 NOTIFIED = {"pubsub#notify_delete": "1"}

@@ -7,16 +7,12 @@ import pytest
 from harness import Client, CountingService, Kind, ProxyProcess, StanzaError, ThrowAwayServer
 from harness.comparing import answers
 from harness.following import answered_by, fill, post, until_cached, until_held
-from harness.stanzas import NS_PUBSUB
+from harness.payloads import everything
 from harness.waiting import wait_until
 
 pytestmark = pytest.mark.servers
 
 NODE = "urn:xmpp:microblog:0"
-
-
-def everything(node: str) -> str:
-    return f"<pubsub xmlns='{NS_PUBSUB}'><items node='{node}'/></pubsub>"
 
 
 async def change_unseen(owner: Client, service: str, node: str) -> list[str]:

@@ -4,17 +4,11 @@ import pytest
 from harness import Client, CountingService, ErrorReply, ProxyProcess, ThrowAwayServer
 from harness.comparing import answers
 from harness.following import answered_by, fill, fill_at_once, post, until_cached, until_held
-from harness.stanzas import NS_PUBSUB, NS_RSM, Page, page_request
+from harness.payloads import paged
+from harness.stanzas import Page, page_request
 from harness.waiting import wait_until
 
 pytestmark = pytest.mark.servers
-
-
-def paged(node: str, inner: str) -> str:
-    return (
-        f"<pubsub xmlns='{NS_PUBSUB}'><items node='{node}'/>"
-        f"<set xmlns='{NS_RSM}'>{inner}</set></pubsub>"
-    )
 
 
 async def walked(reader: Client, to: str, node: str, size: int) -> list[str]:

@@ -4,7 +4,8 @@ import pytest
 from harness import Client, ProxyProcess, ThrowAwayServer
 from harness.comparing import answers
 from harness.following import answered_by, fill, post, until_cached, until_held
-from harness.stanzas import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PUBSUB
+from harness.payloads import by_id, everything
+from harness.stanzas import NS_DISCO_INFO, NS_DISCO_ITEMS
 from harness.waiting import wait_until
 
 pytestmark = pytest.mark.servers
@@ -12,15 +13,6 @@ pytestmark = pytest.mark.servers
 OPEN = {"pubsub#access_model": "open", "pubsub#max_items": "100"}
 FOR_CONTACTS = {"pubsub#access_model": "presence"}
 SHORT_CLOCKS = {"access_verify_every": "1s", "verify_every": "2s", "max_age": "1s"}
-
-
-def everything(node: str) -> str:
-    return f"<pubsub xmlns='{NS_PUBSUB}'><items node='{node}'/></pubsub>"
-
-
-def by_id(node: str, *ids: str) -> str:
-    wanted = "".join(f"<item id='{one}'/>" for one in ids)
-    return f"<pubsub xmlns='{NS_PUBSUB}'><items node='{node}'>{wanted}</items></pubsub>"
 
 
 async def personal(proxy: ProxyProcess, owner: Client, **clocks: str) -> str:

@@ -10,8 +10,9 @@ from harness.client import Client
 from harness.comparing import canonical
 from harness.counting_service import CountingService
 from harness.following import answered_by
+from harness.payloads import everything
 from harness.proxy_process import ProxyProcess
-from harness.scripted_life import EVICTED, ITEMS, ask, everything, newest, note
+from harness.scripted_life import EVICTED, ITEMS, ask, newest, note
 from harness.stanzas import (
     NS_DISCO_INFO,
     NS_DISCO_ITEMS,

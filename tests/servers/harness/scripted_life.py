@@ -54,10 +54,6 @@ async def ask(client: Client, to: str, payload: str) -> Reply:
     return reply
 
 
-def everything(node: str) -> str:
-    return f"<pubsub xmlns='{NS_PUBSUB}'><items node='{node}'/></pubsub>"
-
-
 def note(text: str) -> str:
     """Return a payload that none of the analysers that are built in takes."""
     return f"<note xmlns='urn:example:note'>{text}</note>"
