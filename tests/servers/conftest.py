@@ -1,5 +1,6 @@
 """Fixtures of the server tests: one server for all of them, the rest new for each test."""
 
+import tempfile
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
@@ -8,6 +9,9 @@ from typing import Any
 import combinations
 import pytest
 from harness import Client, CountingService, ProxyProcess, ThrowAwayServer
+from harness.keeping import KeptProxies
+
+from throw_away_postgresql import ThrowAwayPostgresql
 
 Waits = Callable[[Coroutine[Any, Any, Any]], Any]
 LOGS = pytest.StashKey[list[tuple[str, Callable[[], str]]]]()
@@ -16,6 +20,7 @@ LOG_TAIL = 40_000
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", combinations.MARKER)
+    config.addinivalue_line("markers", "shares_proxy: any proxy will do that runs as configured")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -134,26 +139,71 @@ def counting_service(
     wait_for_coroutine(service.disconnect())
 
 
+@pytest.fixture(scope="module")
+def kept_proxies() -> Iterator[KeptProxies]:
+    kept = KeptProxies()
+    yield kept
+    kept.remove()
+
+
 @pytest.fixture
 def proxy(
     server: ThrowAwayServer,
-    database_url: str,
+    server_kind: str,
+    database_kind: str,
+    kept_proxies: KeptProxies,
     request: pytest.FixtureRequest,
     wait_for_coroutine: Waits,
 ) -> Iterator[ProxyProcess]:
-    """Pubcellar in front of pubsub.localhost and counting.localhost, connected."""
-    process = ProxyProcess(
-        server.component_port,
-        server.component_secret,
-        allow=(server.service, server.counting),
-        database_url=database_url,
-    )
+    """Pubcellar in front of pubsub.localhost and counting.localhost, connected.
+
+    It is the test's own, and new, unless the test is marked `shares_proxy`.
+    """
+
+    def make(database_url: str) -> ProxyProcess:
+        return ProxyProcess(
+            server.component_port,
+            server.component_secret,
+            allow=(server.service, server.counting),
+            database_url=database_url,
+        )
+
+    key = server_kind, database_kind
+    is_shared = _may_share(request)
+    if is_shared:
+        process = kept_proxies.take(key, _lasting_database(database_kind, request), make)
+    else:
+        # A server has room for one component of that name.
+        kept_proxies.remove()
+        process = make(request.getfixturevalue("database_url"))
     _attach(request, "Pubcellar", process.log)
     try:
-        wait_for_coroutine(process.start())
+        if not process.process.is_running:
+            wait_for_coroutine(process.start())
         yield process
     finally:
-        process.remove()
+        if is_shared:
+            kept_proxies.give_back(key)
+        else:
+            process.remove()
+
+
+def _may_share(request: pytest.FixtureRequest) -> bool:
+    # The counting service is new for each test, and knows nothing of the nodes of the one before.
+    is_marked = request.node.get_closest_marker("shares_proxy") is not None
+    return is_marked and "counting_service" not in request.fixturenames
+
+
+@contextmanager
+def _lasting_database(database_kind: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Make a database that outlives the test."""
+    if database_kind == "sqlite":
+        with tempfile.TemporaryDirectory(prefix="pubcellar-") as directory:
+            yield f"sqlite:///{directory}/cache.db"
+    else:
+        postgresql: ThrowAwayPostgresql = request.getfixturevalue("shared_postgresql")
+        with postgresql.database() as name:
+            yield postgresql.url(name)
 
 
 @pytest.fixture

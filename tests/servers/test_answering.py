@@ -8,7 +8,7 @@ from harness.payloads import by_id, disco, items_request
 from harness.stanzas import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PUBSUB_OWNER
 from harness.waiting import wait_until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.shares_proxy]
 
 
 async def test_first_read_is_forwarded_and_later_ones_come_from_the_database(

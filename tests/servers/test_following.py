@@ -10,7 +10,7 @@ from harness.payloads import everything
 from harness.stanzas import NS_PUBSUB_EVENT, element
 from harness.waiting import wait_until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.shares_proxy]
 
 
 NOTIFIED = {"pubsub#notify_delete": "1"}

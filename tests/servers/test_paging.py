@@ -8,7 +8,7 @@ from harness.payloads import paged
 from harness.stanzas import Page, page_request
 from harness.waiting import wait_until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.shares_proxy]
 
 
 async def walked(reader: Client, to: str, node: str, size: int) -> list[str]:

@@ -58,6 +58,7 @@ class ProxyProcess:
             "database": {"url": self.database_url},
             "log": {"level": "debug"},
         }
+        self._configured = self._started = 0
         self.configure(tables or {})
         self.process = LoggedProcess(
             "Pubcellar",
@@ -68,12 +69,18 @@ class ProxyProcess:
 
     def configure(self, tables: Tables) -> None:
         """Change keys of the configuration; takes effect at the next start."""
+        self._configured += 1
         for name, table in tables.items():
             if isinstance(table, list):
                 self.tables[name] = table
             else:
                 self.tables[name] = {**self.tables.get(name, {}), **table}
         self.config_path.write_text(render_toml(self.tables))
+
+    @property
+    def is_as_started(self) -> bool:
+        """Whether it runs, and was neither configured nor started more than once."""
+        return self.process.is_running and (self._configured, self._started) == (1, 1)
 
     def log(self) -> str:
         """Return what the proxy has logged so far, over all its starts."""
@@ -105,6 +112,7 @@ class ProxyProcess:
         Raises: RuntimeError with its log if it stops; TimeoutError.
         """
         before = self.log().count(self._ready_line)
+        self._started += 1
         self.process.start()
 
         def is_ready() -> bool:
