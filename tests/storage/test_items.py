@@ -2,7 +2,7 @@
 
 import pytest
 from sqlalchemy import select, text
-from store_values import KEY, NOW, hold, ids_of, item, items, node
+from store_values import KEY, NOW, hold, ids_of, item, items, minutes, node
 
 from pubcellar.core.errors import StoreConflict
 from pubcellar.core.records import ParsedItem
@@ -163,3 +163,31 @@ class TestModels:
             [found] = (await session.scalars(select(PubsubNode))).all()
             await session.commit()
         assert (found.name, found.item_count, found.created_at) == ("blog", 1, NOW)
+
+
+class TestWhatTellsWhichItemsToCompare:
+    async def test_items_written_since(self, store: SqlStore, database_url: str):
+        times = [NOW, NOW + minutes(1), NOW + minutes(2), NOW + minutes(3)]
+        moments = iter(times)
+        clocked = await open_store(database_url, now=lambda: next(moments))
+        try:
+            await hold(clocked, ["a", "b", "c"])
+            await clocked.put_item(KEY, item("b"), to_newest_end=False)
+            await clocked.put_item(KEY, item("d"), to_newest_end=True)
+            await clocked.stage(KEY, [item("staged")])
+        finally:
+            await clocked.close()
+        assert await store.ids_written_since(KEY, NOW - minutes(1)) == {"a", "b", "c", "d"}
+        assert await store.ids_written_since(KEY, NOW) == {"b", "d"}
+        assert await store.ids_written_since(KEY, NOW + minutes(2)) == frozenset()
+        other = NodeKey(KEY.service, "other")
+        assert await store.ids_written_since(other, NOW - minutes(1)) == frozenset()
+
+    async def test_parsers(self, store: SqlStore):
+        await hold(store, ["a"])
+        assert await store.parsers(KEY) == {None}
+        await store.put_item(KEY, item("b", parsed_by="blog/1"), to_newest_end=True)
+        await store.put_item(KEY, item("c", parsed_by="blog/2"), to_newest_end=True)
+        await store.stage(KEY, [item("staged", parsed_by="blog/3")])
+        assert await store.parsers(KEY) == {None, "blog/1", "blog/2"}
+        assert await store.parsers(NodeKey(KEY.service, "other")) == frozenset()

@@ -158,12 +158,13 @@ class TestMakeStale:
         assert found.reason
         assert await store.nodes_to_mend(NOW, 10) == [KEY]
 
-    async def test_what_was_staged_is_discarded(self, store: SqlStore):
+    async def test_what_was_staged_stays(self, store: SqlStore):
         held = await hold(store, ["a"])
+        await store.begin_staging(KEY, "blog/1")
         await store.stage(KEY, items(["b"]))
         await store.make_stale(NOW)
-        published = await store.publish_staged(held, [])
-        assert published.item_count == 0
+        assert list(await store.staged_sizes(KEY, "blog/1")) == ["b"]
+        assert (await store.publish_staged(held, ["b"])).item_count == 1
 
     async def test_only_one_service_is_concerned(self, store: SqlStore):
         here, elsewhere = key("a"), key("a", OTHER_SERVICE)
@@ -226,26 +227,10 @@ class TestQueues:
             await store.save_node(record)
         before, since = NOW - minutes(15), NOW - minutes(1440)
         due = [key("never"), key("older"), key("old")]
-        assert await store.nodes_to_verify(before, since, 10) == due
-        assert await store.nodes_to_verify(before, since, 2) == due[:2]
-
-    async def test_least_recently_read_counts_a_node_never_read_from_its_making(
-        self, store: SqlStore
-    ):
-        for record in (
-            node(key("read lately"), last_read_at=NOW - minutes(1)),
-            node(
-                key("read long ago"), NodeState.NO_SYNC, reason="r", last_read_at=NOW - minutes(9)
-            ),
-            node(key("just made"), created_at=NOW),
-            node(key("made long ago"), created_at=NOW - minutes(5)),
-        ):
-            await store.save_node(record)
-        assert await store.least_recently_read(3) == [
-            key("read long ago"),
-            key("made long ago"),
-            key("read lately"),
-        ]
+        found = await store.nodes_to_verify(before, since, 10)
+        assert list(found) == due
+        assert list(found.values()) == [None, NOW - minutes(30), NOW - minutes(20)]
+        assert list(await store.nodes_to_verify(before, since, 2)) == due[:2]
 
     async def test_reads_are_recorded_for_nodes_that_have_a_record(self, store: SqlStore):
         await store.save_node(node(key("a")))

@@ -98,6 +98,20 @@ class TestSettings:
             assert "uq_pubsub_item_node_id_generation_position" in plan
             assert "Sort" not in plan
 
+    async def test_what_is_cleaned_up_is_found_by_an_index(
+        self, store: SqlStore, other: psycopg.Connection[Any]
+    ):
+        """A node's other generations, beside others' items; also where statistics are old."""
+        large = node(NodeKey(KEY.service, "large"))
+        await hold(store, [f"id{number}" for number in range(5_000)], large)
+        await hold(store, ["a"])
+        [[node_id]] = other.execute("SELECT id FROM pubsub_node WHERE name = 'blog'").fetchall()
+        for generations in ("> 1", "< 2"):
+            where = f"node_id = {node_id} AND generation {generations}"
+            plan = _plan(other, f"DELETE FROM pubsub_item WHERE {where}")
+            assert "Seq Scan" not in plan
+            assert "uq_pubsub_item_node_id_generation_" in plan
+
     async def test_many_items_are_placed_by_few_statements(self, store: SqlStore):
         """One for each would take minutes where the server is far, and hold up all writers."""
         many = [f"id{number}" for number in range(3_000)]

@@ -1,5 +1,6 @@
 """What is particular to SQLite: settings, locks, full and missing files."""
 
+import asyncio
 import os
 import shutil
 import sqlite3
@@ -15,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from store_values import KEY, hold, item, items, node
 
 from pubcellar.core.errors import DatabaseRefused, StoreUnavailable
-from pubcellar.storage import SqlStore, open_store, prepare_database
+from pubcellar.storage import SqlStore, migrate, open_store, prepare_database, sqlite
 from pubcellar.storage.sqlite import SqliteDatabase
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -137,6 +138,36 @@ class TestLocked:
             other.execute("COMMIT")
         await store.save_node(node())
         assert await store.node(KEY) == node()
+
+
+class TestStartOnAFileThatOthersHave:
+    """SQLite refuses at once to change the journal of a file that is locked, patient or not."""
+
+    async def test_it_waits_for_them(self, path: Path, monkeypatch: pytest.MonkeyPatch):
+        refused = asyncio.Event()
+        tried = sqlite._is_done
+
+        def noted(cursor: Any, pragma: str, deadline: float) -> bool:
+            is_done = tried(cursor, pragma, deadline)
+            if not is_done:
+                refused.set()
+            return is_done
+
+        monkeypatch.setattr(sqlite, "_is_done", noted)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            starting = asyncio.ensure_future(prepare_database(f"sqlite:///{path}"))
+            await asyncio.wait_for(refused.wait(), 10)
+            assert not starting.done()
+            other.execute("ROLLBACK")
+        assert "was created" in str(await starting)
+
+    async def test_it_does_not_wait_for_ever(self, path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(migrate, "PATIENCE", timedelta(milliseconds=20))
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(DatabaseRefused, match="is locked by another process"):
+                await prepare_database(f"sqlite:///{path}")
 
 
 class TestFullAndGone:

@@ -62,6 +62,40 @@ class NodeRecord:
         """Whether the node is not held any more, and its items are kept for a while."""
         return self.state is NodeState.NO_SYNC and self.generation > 0
 
+    @property
+    def is_departing(self) -> bool:
+        """Whether nothing is held of the node, and its subscription is still to be ended."""
+        is_empty = self.state is NodeState.NO_SYNC and self.generation == 0
+        return is_empty and self.subscription is not SubscriptionState.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How much there is in the database.
+
+    Attributes:
+        nodes: how many are recorded, but for those that depart.
+        departing: how many wait for nothing but the end of their subscription.
+        used_bytes: what the database has in use; not the size of its files, which may be larger.
+    """
+
+    nodes: int
+    departing: int
+    used_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A node that may be dropped to make room.
+
+    Attributes:
+        key: service and node.
+        size_bytes: of the items that readers see.
+    """
+
+    key: NodeKey
+    size_bytes: int
+
 
 @dataclass(frozen=True, slots=True)
 class HeldNode:

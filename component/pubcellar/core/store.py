@@ -5,12 +5,14 @@ from datetime import datetime
 from typing import Protocol
 
 from pubcellar.core.records import (
+    Candidate,
     HeldNode,
     NodeRecord,
     ParsedItem,
     ServiceRecord,
     StoredIdPage,
     StoredPage,
+    Usage,
 )
 from pubcellar.core.values import BareJID, Item, NodeKey, PageRequest
 
@@ -24,6 +26,25 @@ class Store(Protocol):
 
     All methods raise StoreUnavailable when the database is locked, full or gone.
     """
+
+    def require_working(self) -> None:
+        """Return if the database is not known to fail; asks nothing of it.
+
+        Raises:
+            StoreUnavailable: it failed, and `check` has not yet found that it works again.
+        """
+        ...
+
+    async def check(self) -> bool:
+        """Look whether the database is the one we know, and, if it failed, works again.
+
+        To be called once a second or so. Returns whether what it holds may have been changed by
+        others since the last time.
+
+        Raises:
+            StoreUnavailable: it fails still, or others have changed its tables.
+        """
+        ...
 
     # Services
 
@@ -42,7 +63,7 @@ class Store(Protocol):
         ...
 
     async def save_node(self, record: NodeRecord) -> None:
-        """Insert the record, or update it.
+        """Insert the record, or update it; what is staged for a LIVE node is discarded.
 
         `generation`, `item_count` and `size_bytes` belong to the methods that write items;
         `created_at` stays, and so does `last_read_at`, which is for `record_reads` to change.
@@ -65,8 +86,8 @@ class Store(Protocol):
         """Turn every LIVE node, or every one of `service`, STALE; return how many there were.
 
         `retry_at` of nodes in STALE and FAILED is cleared, so that they are looked at at once.
-        Nodes left SYNCING by a process that died become FAILED, to be tried again at once. Staged
-        items of the nodes touched are discarded. One statement each, however many nodes there are.
+        Nodes left SYNCING by a process that died become FAILED, to be tried again at once. What is
+        staged stays. One statement each, however many nodes there are.
         """
         ...
 
@@ -81,17 +102,35 @@ class Store(Protocol):
 
     async def nodes_to_verify(
         self, verified_before: datetime, read_since: datetime, limit: int
-    ) -> list[NodeKey]:
+    ) -> dict[NodeKey, datetime | None]:
         """Return LIVE nodes read since `read_since` with contents last verified before
-        `verified_before`, the longest unverified first.
+        `verified_before`, the longest unverified first, each with when that was.
 
         Only those that we are subscribed to, and none of personal services: what is held of others
         is fetched anew when it is read.
         """
         ...
 
-    async def least_recently_read(self, limit: int) -> list[NodeKey]:
-        """Return the nodes that nobody has asked for the longest, whatever their state."""
+    async def usage(self) -> Usage:
+        """Return how much there is; costs little, however much that is."""
+        ...
+
+    async def least_recently_read(self, limit: int, *, with_items: bool = False) -> list[Candidate]:
+        """Return the nodes that nobody has asked for the longest, whatever their state.
+
+        Those that depart are left out, `with_items` also those without any item.
+        """
+        ...
+
+    async def longest_departing(self, limit: int) -> list[NodeKey]:
+        """Return the nodes that have waited the longest for their subscription to be ended."""
+        ...
+
+    async def forget_services(self, unused_since: datetime, keep: int) -> int:
+        """Delete what is known of services that no node belongs to; return of how many.
+
+        Kept are those whose disco#info came after `unused_since`, and of these the newest `keep`.
+        """
         ...
 
     async def record_reads(self, reads: Mapping[NodeKey, datetime]) -> None:
@@ -139,6 +178,37 @@ class Store(Protocol):
         ...
 
     # Items, staged
+
+    async def begin_staging(self, key: NodeKey, parser: str | None) -> None:
+        """Delete everything staged for the node, to stage it anew.
+
+        Args:
+            key: the node.
+            parser: what parses the items that are going to be staged, if the caller promises this:
+                whenever a transaction has ended, all that is staged is what the service had at one
+                moment. Only then a synchronisation that was interrupted may go on with it. None
+                without that promise.
+        """
+        ...
+
+    async def staged_sizes(self, key: NodeKey, parser: str) -> dict[str, int]:
+        """Return the ids staged for that parser, under the promise of `begin_staging`.
+
+        Each with the size of its item in bytes, in the order in which they were staged: the
+        service's, oldest first, as far as it was known.
+        """
+        ...
+
+    async def staged_items(self, key: NodeKey, item_ids: Sequence[str]) -> list[Item]:
+        """Return those of the staged items that have one of these ids."""
+        ...
+
+    async def discard_abandoned(self, staged_before: datetime, limit: int) -> int:
+        """Discard what is staged for nodes for which nothing was staged since that time.
+
+        Returns of how many nodes, which are at most `limit`.
+        """
+        ...
 
     async def discard_staged(self, key: NodeKey) -> None:
         """Delete everything staged for the node."""
@@ -196,6 +266,14 @@ class Store(Protocol):
 
     async def item_ids(self, key: NodeKey) -> list[str]:
         """Return all current item ids, oldest first."""
+        ...
+
+    async def ids_written_since(self, key: NodeKey, moment: datetime) -> frozenset[str]:
+        """Return the ids of the current items whose content was written after that time."""
+        ...
+
+    async def parsers(self, key: NodeKey) -> frozenset[str | None]:
+        """Return by whom the current items were parsed, as `ParsedItem.parsed_by` has it."""
         ...
 
     async def items_by_id(self, key: NodeKey, item_ids: Sequence[str]) -> list[Item]:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from pubcellar.core.errors import StoreUnavailable
 from pubcellar.storage.databases import Database
 from pubcellar.storage.failures import as_storage_errors
+from pubcellar.storage.revisions import schema_at_head
 
 Result = TypeVar("Result")
 
@@ -82,6 +83,14 @@ class Connections:
                     yield connection
         finally:
             self._turn_to_write.release()
+
+    def require_working(self) -> None:
+        """See `core.store.Store.require_working`; these connections remember no failure."""
+
+    async def check(self) -> bool:
+        """See `core.store.Store.check`."""
+        await self.read(schema_at_head)
+        return False
 
     def session(self) -> AsyncSession:
         """Return a session on the reading connections, for the caller to close."""

@@ -39,6 +39,10 @@ class Database(Protocol):
         """
         ...
 
+    def identity(self) -> object:
+        """Return what tells it from another that takes its place, as far as that can be told."""
+        ...
+
     def refusal(self, error: DBAPIError) -> DatabaseRefused:
         """Return what to tell the operator when it cannot be looked at or migrated."""
         ...

@@ -69,6 +69,19 @@ _SQLSTATES_OF_SURROUNDINGS = (
     "08", "25006", "28", "3D000", "3F000", "40", "42501", "53", "55", "57", "58",
 )  # fmt: skip
 
+# Others are at work, or there is no room or time: all that was committed is there still.
+_SQLITE_HARMLESS = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOMEM,
+    }
+)
+_HARMLESS_SQLSTATES = ("25006", "40", "53", "55", "57014")
+
 _TOO_LARGE = "54"
 """Class of what is over a limit of PostgreSQL's, such as a row that is too long for its index."""
 
@@ -89,6 +102,19 @@ def is_of_surroundings(error: BaseException) -> bool:
     if hasattr(original, "sqlstate"):
         return (original.sqlstate or "08").startswith(_SQLSTATES_OF_SURROUNDINGS)
     return sqlite_code(original) in _SQLITE_SURROUNDINGS
+
+
+def may_have_changed(error: StoreUnavailable) -> bool:
+    """Tell whether, when the database works again, it may not be the one that it was."""
+    cause = error.__cause__
+    if cause is None:
+        return True
+    if isinstance(cause, PoolTimeout):
+        return False
+    original = _original(cause)
+    if hasattr(original, "sqlstate"):
+        return not (original.sqlstate or "08").startswith(_HARMLESS_SQLSTATES)
+    return sqlite_code(original) not in _SQLITE_HARMLESS
 
 
 def sqlite_code(error: BaseException) -> int:

@@ -94,6 +94,26 @@ async def ids(connection: AsyncConnection, key: NodeKey) -> list[str]:
     return list((await connection.scalars(query)).all())
 
 
+async def written_since(
+    connection: AsyncConnection, key: NodeKey, moment: datetime
+) -> frozenset[str]:
+    """Return the ids of the items that readers see and that were written after that time."""
+    node = await current_node(connection, key)
+    if node is None:
+        return frozenset()
+    query = select(PubsubItem.item_id).where(node.items, PubsubItem.updated_at > moment)
+    return frozenset((await connection.scalars(query)).all())
+
+
+async def parsers(connection: AsyncConnection, key: NodeKey) -> frozenset[str | None]:
+    """Return by whom the items that readers see were parsed."""
+    node = await current_node(connection, key)
+    if node is None:
+        return frozenset()
+    query = select(PubsubItem.parsed_by).where(node.items).distinct()
+    return frozenset((await connection.scalars(query)).all())
+
+
 async def by_id(connection: AsyncConnection, key: NodeKey, item_ids: Sequence[str]) -> list[Item]:
     """Return those items that have one of these ids, each once, oldest first."""
     node = await current_node(connection, key)

@@ -82,7 +82,12 @@ class PubsubService(Base):
 
 
 class PubsubNode(Base):
-    """One node of a service; every column is described in `core.records.NodeRecord`.
+    """One node of a service; most columns are described in `core.records.NodeRecord`.
+
+    Attributes:
+        staged_at: when something was last staged for it; NULL only when nothing is.
+        staged_for: what parsed it, if it may be gone on with after a restart: see
+            `core.store.Store.begin_staging`.
 
     There need not be a `PubsubService` of the same JID. `state` and `subscription` hold the values
     of `NodeState` and `SubscriptionState`. `generation`, `item_count` and `size_bytes` are kept in
@@ -99,6 +104,8 @@ class PubsubNode(Base):
         Index("ix_pubsub_node_state_items_verified_at", "state", "items_verified_at"),
         # Who goes first when there are too many: read long ago, or made long ago and never read.
         Index("ix_pubsub_node_last_read_at_created_at", "last_read_at", "created_at"),
+        # Whose staged items nobody goes on with.
+        Index("ix_pubsub_node_staged_at", "staged_at"),
     )
 
     id: Mapped[int] = mapped_column(BIG_KEY, primary_key=True)
@@ -122,6 +129,8 @@ class PubsubNode(Base):
     items_verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     retry_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    staged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    staged_for: Mapped[str | None] = mapped_column(String)
 
     items: Mapped[list["PubsubItem"]] = relationship(
         primaryjoin=lambda: (

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pubcellar.core.records import NodeRecord, ServiceRecord
 from pubcellar.core.states import NodeState
 from pubcellar.core.values import BareJID, NodeKey, SubscriptionState
-from pubcellar.storage.models import PubsubItem, PubsubNode, PubsubService
+from pubcellar.storage.models import PubsubNode, PubsubService
 from pubcellar.storage.rows import (
     IDS_PER_STATEMENT,
     ROWS_PER_BATCH,
@@ -105,12 +105,6 @@ async def make_stale(connection: AsyncConnection, now: datetime, service: BareJI
         .where(concerned, _in_doubt(), PubsubNode.retry_at.is_not(None))
         .values(retry_at=None)
     )
-    staged = (
-        select(PubsubItem.id)
-        .join(PubsubNode, PubsubNode.id == PubsubItem.node_id)
-        .where(concerned, _in_doubt(), PubsubItem.generation > PubsubNode.generation)
-    )
-    await connection.execute(delete(PubsubItem).where(PubsubItem.id.in_(staged)))
     return turned.rowcount
 
 
@@ -168,13 +162,13 @@ async def _filtered(
 
 async def to_verify(
     connection: AsyncConnection, verified_before: datetime, read_since: datetime, limit: int
-) -> list[NodeKey]:
+) -> dict[NodeKey, datetime | None]:
     """Return LIVE nodes that are read and have not been verified, the longest unverified first."""
     unverified = or_(
         PubsubNode.items_verified_at.is_(None), PubsubNode.items_verified_at < verified_before
     )
     query = (
-        select(PubsubNode.service, PubsubNode.name)
+        select(PubsubNode.service, PubsubNode.name, PubsubNode.items_verified_at)
         .where(
             PubsubNode.state == NodeState.LIVE.value,
             PubsubNode.last_read_at >= read_since,
@@ -186,27 +180,8 @@ async def to_verify(
         .order_by(PubsubNode.items_verified_at.asc().nulls_first(), PubsubNode.id)
         .limit(limit)
     )
-    return await keys_of(connection, query)
-
-
-async def least_recently_read(connection: AsyncConnection, limit: int) -> list[NodeKey]:
-    """Return the nodes not asked for the longest; one never read counts as read when it was made.
-
-    A node is made because somebody asked, and must not be the first to go for its reads not being
-    recorded yet. Two queries, since each can walk along the index.
-    """
-    columns = select(
-        PubsubNode.last_read_at, PubsubNode.created_at, PubsubNode.service, PubsubNode.name
-    )
-    read = columns.where(PubsubNode.last_read_at.is_not(None)).order_by(PubsubNode.last_read_at)
-    never_read = columns.where(PubsubNode.last_read_at.is_(None)).order_by(PubsubNode.created_at)
-    rows = [
-        row
-        for query in (read, never_read)
-        for row in (await connection.execute(query.limit(limit))).all()
-    ]
-    rows.sort(key=lambda row: row.last_read_at or row.created_at)
-    return [NodeKey(BareJID(row.service), row.name) for row in rows[:limit]]
+    rows = (await connection.execute(query)).all()
+    return {NodeKey(BareJID(row.service), row.name): row.items_verified_at for row in rows}
 
 
 async def record_reads(connection: AsyncConnection, reads: Mapping[NodeKey, datetime]) -> None:

@@ -1,7 +1,9 @@
 """Pages of a node's items (XEP-0059), cut by the database; `core.paging.slice_of` says how.
 
 A page is reached by key: from the position of its token one walks along the unique index of
-(node_id, generation, position), which never skips over rows as OFFSET does.
+(node_id, generation, position), which never skips over rows as OFFSET does. What stands at an
+index, and which index an item has, is reckoned where the positions have no gaps, and counted along
+that index where they have.
 """
 
 from dataclasses import dataclass
@@ -38,6 +40,14 @@ class _Walk:
     @property
     def is_descending(self) -> bool:
         return self.newest_first != self.is_backwards
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """The lowest and the highest position."""
+
+    oldest: int
+    newest: int
 
 
 async def read(
@@ -111,11 +121,34 @@ async def _position_at(
     connection: AsyncConnection, node: CurrentNode, index: int, newest_first: bool
 ) -> int:
     """Return the position of element `index` of the list, counted off from its nearer end."""
+    ends = await _ends_without_gaps(connection, node)
+    if ends is not None:
+        return ends.newest - index if newest_first else ends.oldest + index
     from_far_end = index > node.item_count // 2
     steps = node.item_count - index if from_far_end else index + 1
-    query = select(PubsubItem.position).where(node.items)
-    query = query.order_by(_along(newest_first != from_far_end)).limit(steps)
-    return (await connection.scalars(query)).all()[-1]
+    is_descending = newest_first != from_far_end
+    walked = select(PubsubItem.position).where(node.items)
+    walked = walked.order_by(_along(is_descending)).limit(steps)
+    position = walked.subquery().c.position
+    farthest = func.min(position) if is_descending else func.max(position)
+    found: int = (await connection.execute(select(farthest))).scalar_one()
+    return found
+
+
+async def _ends_without_gaps(connection: AsyncConnection, node: CurrentNode) -> _Ends | None:
+    """Return the first and last position of a node that has items at all those between them.
+
+    So it is after each synchronisation, and stays as long as items come at one end and go at the
+    other. None where items are missing in between, or where there are none.
+    """
+    oldest, newest = (
+        select(end(PubsubItem.position)).where(node.items).scalar_subquery()
+        for end in (func.min, func.max)
+    )
+    ends = _Ends(*(await connection.execute(select(oldest, newest))).one())
+    if ends.oldest is None or ends.newest - ends.oldest + 1 != node.item_count:
+        return None
+    return ends
 
 
 async def _rows_within(
@@ -159,7 +192,10 @@ async def _first_index(
         return None
     if walk.beyond is None:
         return node.item_count - len(rows) if walk.is_backwards else 0
-    first = rows[0].position
+    first: int = rows[0].position
+    ends = await _ends_without_gaps(connection, node)
+    if ends is not None:
+        return ends.newest - first if walk.newest_first else first - ends.oldest
     before = PubsubItem.position > first if walk.newest_first else PubsubItem.position < first
     query = select(func.count()).select_from(PubsubItem).where(node.items, before)
     return (await connection.execute(query)).scalar_one()

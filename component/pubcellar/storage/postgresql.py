@@ -97,6 +97,10 @@ class PostgresqlDatabase:
         """See `Database.mark`: a transaction sees one snapshot."""
         return None
 
+    def identity(self) -> object:
+        """See `Database.identity`: one that takes its place throws everybody out first."""
+        return None
+
     def refusal(self, error: DBAPIError) -> DatabaseRefused:
         """See `Database.refusal`."""
         return DatabaseRefused(f"[database] url: {self} {told_by(error)}; {_remedy(error)}")

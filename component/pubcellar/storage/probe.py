@@ -1,10 +1,10 @@
-"""Rows that are inserted to see whether that can be done, in a transaction that is taken back."""
+"""Rows that are inserted to see whether that can be done, and are there for nobody else."""
 
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import JSON, BigInteger, Column, Connection, Integer, Table, insert
+from sqlalchemy import JSON, BigInteger, Column, Connection, Integer, Table, delete, insert
 
 from pubcellar.core.states import NodeState
 from pubcellar.core.values import SubscriptionState
@@ -15,8 +15,21 @@ LONG = "x" * 1000
 """No column bounds its length; an index of PostgreSQL's takes up to 2704 bytes of a row."""
 
 
-def insert_one_of_each(connection: Connection) -> None:
+def insert_and_delete_one_of_each(connection: Connection) -> None:
+    """Do what `insert_one_of_each` does, and undo it, so that a commit has something to write.
+
+    Raises:
+        DBAPIError: that cannot be done.
+    """
+    name = insert_one_of_each(connection)
+    connection.execute(delete(PubsubNode).where(PubsubNode.service == name))
+    connection.execute(delete(PubsubService).where(PubsubService.jid == name))
+
+
+def insert_one_of_each(connection: Connection) -> str:
     """Insert a service, a node and an item that nobody has, with all their columns.
+
+    Returns the service's JID, which is the node's too.
 
     Raises:
         DBAPIError: one of them cannot be inserted.
@@ -26,6 +39,7 @@ def insert_one_of_each(connection: Connection) -> None:
     _insert(connection, PubsubService.__table__, jid=name)
     key = _insert(connection, PubsubNode.__table__, service=name, **states)
     _insert(connection, PubsubItem.__table__, node_id=key)
+    return name
 
 
 def _insert(connection: Connection, table: Any, **given: Any) -> Any:

@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
 from alembic.script import Script, ScriptDirectory
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pubcellar.core.errors import NoSuchRevision
+from pubcellar.core.errors import NoSuchRevision, StoreUnavailable
 
 MIGRATIONS_PACKAGE = "pubcellar.migrations"
 
@@ -119,6 +121,39 @@ def migrations_directory() -> Path:
 def known_revisions() -> Revisions:
     """Return the revisions that this version is shipped with."""
     return Revisions(migrations_directory())
+
+
+@cache
+def head_shipped() -> str:
+    """Return the revision that this version works with."""
+    return known_revisions().head
+
+
+def not_at_head(found: str) -> StoreUnavailable:
+    """Return what to raise where a database in use is not at that revision any more."""
+    return StoreUnavailable(
+        f"the cache's database is at revision {found} now, and this version of Pubcellar works with"
+        f" {head_shipped()}; stop it, and start the version that the database is for"
+    )
+
+
+async def schema_at_head(connection: AsyncConnection) -> str:
+    """Return what changes whenever somebody migrates the database, if only down and up again.
+
+    Raises:
+        StoreUnavailable: it is not at the revision that this version works with.
+        DBAPIError: likewise, so that there is no table of versions.
+    """
+    is_sqlite = connection.dialect.name == "sqlite"
+    stamp = "''" if is_sqlite else "xmin::text"
+    query = f"SELECT version_num, {stamp} AS stamp FROM alembic_version"
+    rows = (await connection.exec_driver_sql(query)).all()
+    found = ", ".join(row.version_num for row in rows)
+    if found != head_shipped():
+        raise not_at_head(found or BASE)
+    if is_sqlite:
+        return str((await connection.exec_driver_sql("PRAGMA schema_version")).scalar_one())
+    return str(rows[0].stamp)
 
 
 def _revision(script: Script) -> Revision:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, select
+from sqlalchemy import ColumnElement, Table, and_, column, select, table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,11 +14,14 @@ from pubcellar.core.states import NodeState
 from pubcellar.core.traits import ServiceTraits
 from pubcellar.core.values import BareJID, Item, NodeKey, SubscriptionState
 from pubcellar.storage.models import Base, PubsubItem, PubsubNode
+from pubcellar.storage.revisions import head_shipped, not_at_head
 
 Upsert = sqlite.Insert | postgresql.Insert
 
 IDS_PER_STATEMENT = 500
 """Far below SQLite's limit of bound parameters, which is 999 in old builds."""
+
+_REVISION = select(column("version_num")).select_from(table("alembic_version")).scalar_subquery()
 
 ROWS_PER_BATCH = 2_000
 """The event loop runs between batches; one of these keeps it busy for some milliseconds."""
@@ -57,15 +60,29 @@ def node_named(key: NodeKey) -> ColumnElement[bool]:
 async def current_node(
     connection: AsyncConnection, key: NodeKey, *, for_update: bool = False
 ) -> CurrentNode | None:
-    """Return the node's row, or None; `for_update` keeps others from its items until the commit."""
+    """Return the node's row, or None; `for_update` keeps others from its items until the commit.
+
+    Raises:
+        StoreUnavailable: another version of Pubcellar has migrated the database.
+    """
     query = select(
-        PubsubNode.id, PubsubNode.generation, PubsubNode.item_count, PubsubNode.size_bytes
+        PubsubNode.id,
+        PubsubNode.generation,
+        PubsubNode.item_count,
+        PubsubNode.size_bytes,
+        _REVISION,
     ).where(node_named(key))
     if for_update:
         # SQLite ignores it: there, the transaction has locked the whole database already.
         query = query.with_for_update()
     row = (await connection.execute(query)).one_or_none()
-    return None if row is None else CurrentNode(*row)
+    if row is None:
+        return None
+    *columns, revision = row
+    if revision != head_shipped():
+        # What the columns mean to others is not known here.
+        raise not_at_head(str(revision))
+    return CurrentNode(*columns)
 
 
 def table_of(model: type[Base]) -> Table:

@@ -32,7 +32,7 @@ async def save_without_items(connection: AsyncConnection, record: NodeRecord) ->
     await connection.execute(
         update(PubsubNode)
         .where(PubsubNode.id == node.id)
-        .values(generation=0, item_count=0, size_bytes=0)
+        .values(generation=0, item_count=0, size_bytes=0, staged_at=None, staged_for=None)
     )
 
 

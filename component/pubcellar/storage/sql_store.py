@@ -6,18 +6,21 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pubcellar.core.records import (
+    Candidate,
     HeldNode,
     NodeRecord,
     ParsedItem,
     ServiceRecord,
     StoredIdPage,
     StoredPage,
+    Usage,
 )
 from pubcellar.core.values import BareJID, Item, NodeKey, PageRequest
-from pubcellar.storage import items, nodes, pages, setting_aside, staging
+from pubcellar.storage import bounds, items, nodes, pages, resuming, setting_aside, staging
 from pubcellar.storage.connections import Connections
 from pubcellar.storage.databases import database_named
 from pubcellar.storage.rows import utc_now
+from pubcellar.storage.watched_connections import WatchedConnections
 
 BUSY_TIMEOUT = timedelta(seconds=5)
 """How long a write waits for a lock that another process holds on the database."""
@@ -28,6 +31,7 @@ async def open_store(
     *,
     busy_timeout: timedelta = BUSY_TIMEOUT,
     now: Callable[[], datetime] = utc_now,
+    is_watched: bool = False,
 ) -> "SqlStore":
     """Return the store for a database that `prepare_database` has made ready.
 
@@ -37,11 +41,13 @@ async def open_store(
         url: `[database] url` of the configuration.
         busy_timeout: how long to wait for a lock that another process holds.
         now: tells the time at which items are created and updated.
+        is_watched: whether a database that failed is left alone until `check` finds it working.
 
     Raises:
         DatabaseRefused: the URL names no database that this version could use.
     """
-    return SqlStore(Connections(database_named(url), busy_timeout), now)
+    kind = WatchedConnections if is_watched else Connections
+    return SqlStore(kind(database_named(url), busy_timeout), now)
 
 
 class SqlStore:
@@ -67,6 +73,14 @@ class SqlStore:
         """Close every connection, after what is under way; may be called twice."""
         await self._connections.close()
 
+    def require_working(self) -> None:
+        """See `Store.require_working`."""
+        self._connections.require_working()
+
+    async def check(self) -> bool:
+        """See `Store.check`."""
+        return await self._connections.check()
+
     # Services
 
     async def service(self, service: BareJID) -> ServiceRecord | None:
@@ -87,7 +101,7 @@ class SqlStore:
 
     async def save_node(self, record: NodeRecord) -> None:
         """See `Store.save_node`."""
-        await self._connections.write(lambda connection: nodes.save(connection, record))
+        await self._connections.write(lambda connection: resuming.save_node(connection, record))
 
     async def save_node_without_items(self, record: NodeRecord) -> None:
         """See `Store.save_node_without_items`."""
@@ -119,16 +133,32 @@ class SqlStore:
 
     async def nodes_to_verify(
         self, verified_before: datetime, read_since: datetime, limit: int
-    ) -> list[NodeKey]:
+    ) -> dict[NodeKey, datetime | None]:
         """See `Store.nodes_to_verify`."""
         return await self._connections.read(
             lambda connection: nodes.to_verify(connection, verified_before, read_since, limit)
         )
 
-    async def least_recently_read(self, limit: int) -> list[NodeKey]:
+    async def usage(self) -> Usage:
+        """See `Store.usage`."""
+        return await self._connections.read(bounds.usage)
+
+    async def least_recently_read(self, limit: int, *, with_items: bool = False) -> list[Candidate]:
         """See `Store.least_recently_read`."""
         return await self._connections.read(
-            lambda connection: nodes.least_recently_read(connection, limit)
+            lambda connection: bounds.least_recently_read(connection, limit, with_items=with_items)
+        )
+
+    async def longest_departing(self, limit: int) -> list[NodeKey]:
+        """See `Store.longest_departing`."""
+        return await self._connections.read(
+            lambda connection: bounds.longest_departing(connection, limit)
+        )
+
+    async def forget_services(self, unused_since: datetime, keep: int) -> int:
+        """See `Store.forget_services`."""
+        return await self._connections.write(
+            lambda connection: bounds.forget_services(connection, unused_since, keep)
         )
 
     async def record_reads(self, reads: Mapping[NodeKey, datetime]) -> None:
@@ -177,6 +207,30 @@ class SqlStore:
 
     # Items, staged
 
+    async def begin_staging(self, key: NodeKey, parser: str | None) -> None:
+        """See `Store.begin_staging`; StoreConflict when the node has no record."""
+        await self._connections.write(
+            lambda connection: resuming.begin(connection, key, self._now(), parser)
+        )
+
+    async def staged_sizes(self, key: NodeKey, parser: str) -> dict[str, int]:
+        """See `Store.staged_sizes`."""
+        return await self._connections.read(
+            lambda connection: resuming.sizes(connection, key, parser)
+        )
+
+    async def staged_items(self, key: NodeKey, item_ids: Sequence[str]) -> list[Item]:
+        """See `Store.staged_items`."""
+        return await self._connections.read(
+            lambda connection: resuming.by_id(connection, key, item_ids)
+        )
+
+    async def discard_abandoned(self, staged_before: datetime, limit: int) -> int:
+        """See `Store.discard_abandoned`."""
+        return await self._connections.write(
+            lambda connection: resuming.discard_abandoned(connection, staged_before, limit)
+        )
+
     async def discard_staged(self, key: NodeKey) -> None:
         """See `Store.discard_staged`."""
         await self._connections.write(lambda connection: staging.discard(connection, key))
@@ -224,6 +278,16 @@ class SqlStore:
     async def item_ids(self, key: NodeKey) -> list[str]:
         """See `Store.item_ids`."""
         return await self._connections.read(lambda connection: items.ids(connection, key))
+
+    async def ids_written_since(self, key: NodeKey, moment: datetime) -> frozenset[str]:
+        """See `Store.ids_written_since`."""
+        return await self._connections.read(
+            lambda connection: items.written_since(connection, key, moment)
+        )
+
+    async def parsers(self, key: NodeKey) -> frozenset[str | None]:
+        """See `Store.parsers`."""
+        return await self._connections.read(lambda connection: items.parsers(connection, key))
 
     async def items_by_id(self, key: NodeKey, item_ids: Sequence[str]) -> list[Item]:
         """See `Store.items_by_id`."""

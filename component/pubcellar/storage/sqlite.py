@@ -4,12 +4,16 @@ sqlite3's own idea of transactions is switched off, since it would commit before
 BEGIN is sent when SQLAlchemy begins.
 """
 
+import asyncio
+import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +32,9 @@ READER_PATIENCE = timedelta(seconds=1)
 """Readers wait for nobody under WAL, unless another process has locked the whole file."""
 
 POOL_PATIENCE = timedelta(seconds=5)
+
+LOOK_AGAIN_SECONDS = 0.02
+"""How often a connection tries to switch to WAL while others have the file."""
 
 WAL_KEPT_BYTES = 64 * 1024 * 1024
 
@@ -121,6 +128,10 @@ class SqliteDatabase:
             return None
         return status.st_ino, status.st_size, status.st_mtime_ns
 
+    def identity(self) -> object:
+        """See `Database.identity`."""
+        return _identity(self.path)
+
     def refusal(self, error: DBAPIError) -> DatabaseRefused:
         """See `Database.refusal`."""
         return DatabaseRefused(
@@ -195,16 +206,22 @@ def _engine(
         pool_size=connections,
         max_overflow=0,
         pool_timeout=POOL_PATIENCE.total_seconds(),
+        # COMPAT removable with SQLite 3.45: before, a key is not found where JSON has it escaped.
+        json_serializer=partial(json.dumps, ensure_ascii=False),
     )
-    _listen(engine, path, begin, pragmas)
+    _listen(engine, path, begin, pragmas, busy_timeout)
     return engine
 
 
-def _listen(engine: AsyncEngine, path: Path, begin: str, pragmas: Sequence[str]) -> None:
+def _listen(
+    engine: AsyncEngine, path: Path, begin: str, pragmas: Sequence[str], busy_timeout: timedelta
+) -> None:
     def set_up(dbapi_connection: Any, record: Any) -> None:
         cursor = dbapi_connection.cursor()
+        deadline = time.monotonic() + busy_timeout.total_seconds()
         for pragma in pragmas:
-            cursor.execute(pragma)
+            while not _is_done(cursor, pragma, deadline):
+                dbapi_connection.run_async(lambda _: asyncio.sleep(LOOK_AGAIN_SECONDS))
         cursor.close()
         record.info["file"] = _identity(path)
 
@@ -219,6 +236,21 @@ def _listen(engine: AsyncEngine, path: Path, begin: str, pragmas: Sequence[str])
     event.listen(engine.sync_engine, "connect", set_up)
     event.listen(engine.sync_engine, "checkout", check_out)
     event.listen(engine.sync_engine, "begin", begin_transaction)
+
+
+def _is_done(cursor: Any, pragma: str, deadline: float) -> bool:
+    """Execute a PRAGMA; tell whether that was possible, or is to be tried again before `deadline`.
+
+    SQLite's own patience does not cover the change of a file to WAL, which it refuses at once while
+    somebody else has a lock on the file.
+    """
+    try:
+        cursor.execute(pragma)
+    except sqlite3.OperationalError as error:
+        if sqlite_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+            raise
+        return False
+    return True
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

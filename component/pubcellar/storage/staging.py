@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pubcellar.core.errors import StoreConflict
 from pubcellar.core.records import NodeRecord, ParsedItem
 from pubcellar.core.values import NodeKey
-from pubcellar.storage import nodes
+from pubcellar.storage import nodes, resuming
 from pubcellar.storage.items import last_position
 from pubcellar.storage.models import PubsubItem, PubsubNode
 from pubcellar.storage.rows import (
@@ -48,7 +48,8 @@ async def discard(connection: AsyncConnection, key: NodeKey) -> None:
     """Delete everything staged for the node."""
     node = await current_node(connection, key, for_update=True)
     if node is not None:
-        await connection.execute(delete(PubsubItem).where(node.staged_items))
+        await resuming.clear(connection, node)
+        await resuming.note(connection, node, None, None)
 
 
 async def stage(
@@ -58,6 +59,9 @@ async def stage(
     node = await current_node(connection, key, for_update=True)
     if node is None:
         raise StoreConflict("there is no record of the node")
+    await connection.execute(
+        update(PubsubNode).where(PubsubNode.id == node.id).values(staged_at=now)
+    )
     generation = node.generation + 1
     first = await last_position(connection, node.id, generation) + 1
     statement = insert_into(connection, PubsubItem)
@@ -102,7 +106,7 @@ async def publish(
         await _place(connection, node, generation, generation, staged, places)
         await _place(connection, node, node.generation, generation, reused, places)
     await connection.execute(
-        delete(PubsubItem).where(PubsubItem.node_id == node.id, PubsubItem.generation != generation)
+        delete(PubsubItem).where(PubsubItem.node_id == node.id, PubsubItem.generation < generation)
     )
     await _refresh_statistics(connection, len(order))
     return await _swap_in(connection, node, record, generation, len(order))
@@ -217,6 +221,12 @@ async def _swap_in(
     await connection.execute(
         update(PubsubNode)
         .where(PubsubNode.id == node.id)
-        .values(generation=generation, item_count=item_count, size_bytes=size_bytes)
+        .values(
+            generation=generation,
+            item_count=item_count,
+            size_bytes=size_bytes,
+            staged_at=None,
+            staged_for=None,
+        )
     )
     return replace(record, generation=generation, item_count=item_count, size_bytes=size_bytes)
