@@ -1,20 +1,29 @@
 """The decision on a read of a node, row by row (docs/architecture.md, "A node's life")."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
 from pubcellar.core.freshness import (
     Answer,
     Decision,
+    Extent,
     FollowUp,
     Forward,
     FreshnessPolicy,
     VerifyAccess,
     decide,
+    extent_of_comparison,
+    is_comparison_due,
+    is_verification_due,
+    verify_after,
 )
+from pubcellar.core.hints import NO_HINTS, CachingHints, Persistence
 from pubcellar.core.records import NodeRecord
 from pubcellar.core.states import NodeState
+from pubcellar.core.traits import ServiceTraits
 from pubcellar.core.values import BareJID, NodeKey, SubscriptionState
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -193,3 +202,98 @@ def test_a_stale_node_is_forwarded_and_answered_only_in_an_outage_up_to_max_stal
 def test_max_stale_of_zero_never_answers_what_is_older_than_now() -> None:
     policy = FreshnessPolicy(max_stale=timedelta(0))
     assert decide(record(STALE, items_age=0.001), NOW, policy) == WORK
+
+
+EXPIRING = CachingHints(item_expire=120 * SECOND)
+VANISHING = CachingHints(persistence=Persistence.SEMI_PERSISTENT)
+RELAXING = CachingHints(
+    persistence=Persistence.PERSISTENT,
+    consistent_items=True,
+    consistent_set=True,
+    stable_items=True,
+    always_notify=True,
+    max_items=1_000_000,
+    item_expire=365 * 86400 * SECOND,
+)
+
+
+@pytest.mark.parametrize(
+    ("hints", "bound"),
+    [
+        (NO_HINTS, 900),
+        (EXPIRING, 120),
+        (CachingHints(item_expire=SECOND), 60),
+        (CachingHints(item_expire=86400 * SECOND), 900),
+        (VANISHING, 300),
+        (RELAXING, 900),
+    ],
+)
+def test_hints_shorten_how_long_contents_are_believed_and_never_lengthen_it(
+    hints: CachingHints, bound: float
+) -> None:
+    known = record(LIVE, items_age=bound)
+    assert decide(known, NOW, POLICY, hints=hints) == Answer()
+    known = record(LIVE, items_age=bound + 0.001)
+    assert decide(known, NOW, POLICY, hints=hints) == WORK_OR_STALE
+    half = record(LIVE, items_age=bound / 2)
+    assert is_verification_due(half, NOW, POLICY, hints)
+    assert not is_verification_due(record(LIVE, items_age=bound / 2 - 1), NOW, POLICY, hints)
+
+
+@pytest.mark.parametrize("access_model", ["whitelist", "presence", "", None])
+def test_no_hint_opens_a_node(access_model: str | None) -> None:
+    known = record(LIVE, access_model=access_model)
+    assert decide(known, NOW, POLICY, hints=RELAXING) == WORK
+
+
+def test_every_node_is_verified_in_time_and_not_all_at_once() -> None:
+    keys = [NodeKey(BareJID("pubsub.example.org"), f"node {number}") for number in range(2000)]
+    moments = [verify_after(key, POLICY) / POLICY.verify_every for key in keys]
+    assert 0.6 <= min(moments) < 0.61
+    assert 0.79 < max(moments) <= 0.8
+    tenths = [sum(low <= moment * 100 < low + 2 for moment in moments) for low in range(60, 80, 2)]
+    assert min(tenths) > 100
+
+
+def test_all_items_are_compared_once_in_every_compare_every() -> None:
+    policy = FreshnessPolicy(compare_every=86400 * SECOND)
+    names = [f"node {number}" for number in range(200)]
+    due_at = set()
+    for name in names:
+        known = replace(record(LIVE), key=NodeKey(BareJID("pubsub.example.org"), name))
+        due = []
+        for quarter in range(1, 3 * 96 + 1):
+            now = NOW + quarter * 900 * SECOND
+            if is_comparison_due(known, now, policy):
+                due.append(quarter)
+            known = replace(known, items_verified_at=now)
+        assert [later - earlier for earlier, later in pairwise(due)] == [96, 96]
+        due_at.add(due[0])
+    assert len(due_at) > 70
+
+
+MOVES, STAYS, ONCE_STAYED = (ServiceTraits(republish_sightings=number) for number in (2, -2, -1))
+UNKNOWN = ServiceTraits()
+
+
+@pytest.mark.parametrize(
+    ("traits", "hints", "was_followed", "expected"),
+    [
+        (UNKNOWN, NO_HINTS, True, Extent.ALL),
+        (STAYS, NO_HINTS, True, Extent.ALL),
+        (MOVES, NO_HINTS, True, Extent.HIDDEN),
+        (MOVES, NO_HINTS, False, Extent.HIDDEN),
+        (UNKNOWN, CachingHints(stable_items=True), True, Extent.HIDDEN),
+        (ONCE_STAYED, CachingHints(stable_items=True), True, Extent.ALL),
+        (STAYS, CachingHints(stable_items=True), True, Extent.ALL),
+        (MOVES, CachingHints(stable_items=False), True, Extent.ALL),
+        (STAYS, CachingHints(always_notify=True), True, Extent.NOTHING),
+        (STAYS, CachingHints(always_notify=True), False, Extent.ALL),
+        (STAYS, CachingHints(always_notify=False), True, Extent.ALL),
+        (MOVES, CachingHints(always_notify=True, stable_items=False), False, Extent.ALL),
+    ],
+)
+def test_what_is_compared_whole_when_ids_and_order_agree(
+    traits: ServiceTraits, hints: CachingHints, was_followed: bool, expected: Extent
+) -> None:
+    assert extent_of_comparison(traits, hints, was_followed=was_followed) is expected

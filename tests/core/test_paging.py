@@ -5,7 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pubcellar.core.errors import ItemNotFound
-from pubcellar.core.paging import Slice, fitting, page_info, slice_of
+from pubcellar.core.paging import (
+    Slice,
+    Token,
+    by_id,
+    fitting,
+    is_of_service,
+    page_info,
+    plain_token,
+    read_token,
+    slice_of,
+    token_of,
+)
 from pubcellar.core.values import PageInfo, PageRequest
 
 TOKENS = ["a", "b", "c", "d", "e"]
@@ -177,3 +188,53 @@ class TestPageInfo:
     )
     def test_a_set_names_first_last_index_and_count(self, part: Slice, expected: PageInfo) -> None:
         assert page_info(TOKENS, part) == expected
+
+
+class TestTokensOfOurs:
+    """Where a service pages, our tokens must be told from its own."""
+
+    @given(st.integers(0, 10**9 - 1), st.text(min_size=1))
+    def test_they_are_read_as_they_were_written(self, index: int, item_id: str) -> None:
+        assert read_token(str(Token(index, item_id))) == Token(index, item_id)
+
+    @pytest.mark.parametrize(
+        "written",
+        [
+            None,
+            "",
+            "i1",
+            "2026-11-21T07:22:52.093167Z",
+            "pubcellar:",
+            "pubcellar:1:",
+            "pubcellar:-1:a",
+            "pubcellar:x:a",
+            "pubcellar:1234567890:a",
+            "x pubcellar:1:a",
+        ],
+    )
+    def test_nothing_else_is_one(self, written: str | None) -> None:
+        assert read_token(written) is None
+
+    @given(st.text(min_size=1))
+    def test_an_id_as_a_token_stands_for_that_item_whatever_it_looks_like(self, text: str) -> None:
+        for item_id in (text, str(Token(3, text))):
+            page = PageRequest(after=plain_token(item_id))
+            assert by_id(page) == PageRequest(after=item_id)
+
+    @pytest.mark.parametrize(
+        ("page", "token", "is_service_s"),
+        [
+            (PageRequest(), None, False),
+            (PageRequest(max=3, index=2), None, False),
+            (PageRequest(before=""), None, False),
+            (PageRequest(after="x"), None, True),
+            (PageRequest(before="x"), None, True),
+            (PageRequest(after="pubcellar:4:x"), Token(4, "x"), False),
+            (PageRequest(before="pubcellar:4:x"), Token(4, "x"), False),
+        ],
+    )
+    def test_whose_token_a_page_begins_at(
+        self, page: PageRequest, token: Token | None, is_service_s: bool
+    ) -> None:
+        assert token_of(page) == token
+        assert is_of_service(page) is is_service_s

@@ -5,20 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pubcellar.core.traits import (
+    ORDERS,
     ServiceTraits,
     are_ids_as_requested,
     did_republished_move,
-    is_newest_first,
+    direction,
+    oldest_first,
 )
 
-LEARNABLE = (
-    "pages",
-    "items_newest_first",
-    "max_items_newest_first",
-    "disco_newest_first",
-    "pages_newest_first",
-    "ids_as_requested",
-)
+LEARNABLE = ("pages", "lists_items", *ORDERS)
 
 
 class TestLearnt:
@@ -42,11 +37,35 @@ class TestLearnt:
     ) -> None:
         traits = ServiceTraits().learnt(**{name: known}).learnt(**{name: seen})
         assert getattr(traits, name) is expected
-        assert traits == ServiceTraits().learnt(**{name: expected}), "others changed too"
+        others = {one: getattr(traits, one) for one in LEARNABLE if one != name}
+        assert set(others.values()) == {None}, "others changed too"
+
+    @pytest.mark.parametrize("name", ORDERS)
+    def test_an_order_that_was_contradicted_is_not_learnt_again(self, name: str) -> None:
+        """Nodes of one service may differ: what one has shown says nothing of another then."""
+        traits = ServiceTraits().learnt(**{name: True}).learnt(**{name: False})
+        for value in (True, True, False):
+            traits = traits.learnt(**{name: value})
+            assert getattr(traits, name) is None
+
+    def test_whether_it_pages_may_change(self) -> None:
+        """Of a service there is one version at a time."""
+        traits = ServiceTraits(pages=False).learnt(pages=True).learnt(pages=True)
+        assert traits.pages is True
 
     def test_several_traits_are_learnt_at_once(self) -> None:
         traits = ServiceTraits(pages=True).learnt(pages=False, ids_as_requested=True)
         assert traits == ServiceTraits(pages=None, ids_as_requested=True)
+
+    def test_a_node_is_answered_in_the_orders_that_it_has_shown_itself(self) -> None:
+        service = ServiceTraits(pages=True, items_newest_first=True, disco_newest_first=True)
+        assert service.shown({"items_newest_first": False}) == ServiceTraits(
+            pages=True, items_newest_first=False
+        )
+
+    def test_a_database_may_know_no_tuples(self) -> None:
+        written = ["disco_newest_first"]
+        assert ServiceTraits(varying=written).varying == tuple(written)  # type: ignore[arg-type]
 
 
 class TestRepublishRule:
@@ -70,6 +89,11 @@ class TestRepublishRule:
             ("mmsss", False),
             ("ssm", None),
             ("ssmmm", True),
+            # A service that has been contradicted twice follows no rule, or not at every node.
+            ("mmssss", False),
+            ("mmsssm", None),
+            ("mmsssmmmmm", None),
+            ("mmsmmsmmmm", None),
         ],
     )
     def test_two_that_agree_make_it_and_one_contradiction_clears_it(
@@ -93,39 +117,73 @@ class TestRepublishRule:
 @pytest.mark.parametrize(
     ("newest", "sequence", "expected"),
     [
-        ("a", ["a", "b", "c"], True),
-        ("c", ["a", "b", "c"], False),
-        ("b", ["a", "b", "c"], None),
-        ("x", ["a", "b"], None),
-        ("a", ["a"], None),
-        ("a", [], None),
-        ("a", ["a", "b", "a"], None),
+        ("c", "abc", "abc"),
+        ("a", "abc", "cba"),
+        ("b", "abc", None),
+        ("x", "abc", None),
+        ("bc", "abc", "abc"),
+        ("cb", "abc", "abc"),
+        ("ba", "abc", "cba"),
+        pytest.param("ca", "abc", None, id="they stand at both ends"),
+        pytest.param("bcd", "abcdef", None, id="they stand in the middle"),
+        pytest.param("dfe", "abcdef", "abcdef", id="in an order of their own"),
+        pytest.param("abc", "abc", None, id="all of them stand at neither end"),
+        ("a", "a", None),
+        ("", "abc", None),
+        ("a", "", None),
     ],
 )
-def test_the_order_shows_at_which_end_the_newest_stands(
-    newest: str, sequence: list[str], expected: bool | None
+def test_the_order_shows_at_which_end_the_newest_stand(
+    newest: str, sequence: str, expected: str | None
 ) -> None:
-    assert is_newest_first(newest, sequence) is expected
+    found = oldest_first(list(sequence), list(newest))
+    assert found == (None if expected is None else list(expected))
 
 
 @pytest.mark.parametrize(
+    ("sequence", "expected"),
+    [
+        ("abc", False),
+        ("cba", True),
+        ("bac", None),
+        ("ab", None),
+        ("abcd", None),
+        ("", None),
+    ],
+)
+def test_a_list_has_an_order_only_if_it_is_the_whole_list(
+    sequence: str, expected: bool | None
+) -> None:
+    assert direction(["a", "b", "c"], list(sequence)) is expected
+
+
+def test_a_list_of_one_has_no_order() -> None:
+    assert direction(["a"], ["a"]) is None
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize(
     ("answered", "expected"),
     [
-        (["b", "a", "b"], True),
-        (["a", "b"], False),
-        (["b", "a"], False),
-        (["a", "b", "b"], None),
-        (["b", "b", "a"], None),
-        (["b"], None),
-        ([], None),
-        (["b", "x"], None),
-        (["b", "b"], None),
+        ("bab", True),
+        ("ab", False),
+        pytest.param("ba", None, id="each once, but as requested"),
+        ("abb", None),
+        ("bba", None),
+        ("b", None),
+        ("", None),
+        ("bx", None),
+        ("bb", None),
     ],
 )
 def test_ids_asked_twice_show_whether_the_request_s_order_is_kept(
-    answered: list[str], expected: bool | None
+    answered: str, expected: bool | None, is_known: bool
 ) -> None:
-    assert are_ids_as_requested(["b", "a", "b"], answered) is expected
+    if not is_known and expected is False:
+        # The order that they came in may be that of nothing else.
+        expected = None
+    order = False if is_known else None
+    assert are_ids_as_requested(["b", "a", "b"], list(answered), order) is expected
 
 
 @pytest.mark.parametrize(

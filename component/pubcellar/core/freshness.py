@@ -5,13 +5,24 @@ Two rules. While in doubt, forward. Time and facts come in as arguments, and not
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
+from zlib import crc32
 
 from pubcellar.core.access import is_shared
+from pubcellar.core.hints import NO_HINTS, CachingHints
 from pubcellar.core.records import NodeRecord
 from pubcellar.core.states import NodeState
-from pubcellar.core.values import SubscriptionState
+from pubcellar.core.traits import ServiceTraits
+from pubcellar.core.values import NodeKey, SubscriptionState
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+VERIFY_FIRST, VERIFY_LAST = 0.6, 0.8
+"""Parts of `verify_every` between which contents are verified, so that they are in time."""
+
+
+READ_LATELY = timedelta(days=1)
+"""Since when a node must have been read to be verified by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +31,7 @@ class FreshnessPolicy:
 
     access_verify_every: timedelta = timedelta(seconds=60)
     verify_every: timedelta = timedelta(minutes=15)
+    compare_every: timedelta = timedelta(hours=6)
     max_age: timedelta = timedelta(minutes=5)
     max_stale: timedelta = timedelta(days=1)
     service_max_age: timedelta = timedelta(minutes=5)
@@ -72,6 +84,7 @@ def decide(
     *,
     in_doubt: bool = False,
     is_notified: bool = True,
+    hints: CachingHints = NO_HINTS,
 ) -> Decision:
     """Decide on a read of a node.
 
@@ -81,6 +94,7 @@ def decide(
         policy: the clocks.
         in_doubt: whether something has happened that the database does not show yet.
         is_notified: whether our subscription, where there is one, can be counted on.
+        hints: what the service says of the node (XEP-0460).
     """
     if record is None:
         return Forward(FollowUp.ANALYSE)
@@ -95,26 +109,108 @@ def decide(
     if (
         in_doubt
         or record.state is NodeState.STALE
-        or not _are_contents_fresh(record, now, policy, is_notified)
+        or _age(record.items_verified_at, now) > contents_bound(record, policy, hints, is_notified)
     ):
-        may_answer_stale = _age(record.items_verified_at, now) <= policy.max_stale
-        return Forward(FollowUp.WORK, may_answer_stale=may_answer_stale)
+        return forward_unverified(record, now, policy)
     info_age = _age(record.info_verified_at, now)
     if info_age > policy.access_verify_every:
         return VerifyAccess()
     return Answer(verify_soon=info_age > policy.access_verify_every / 2)
 
 
+def forward_unverified(record: NodeRecord, now: datetime, policy: FreshnessPolicy) -> Forward:
+    """Return how to answer of an open node for which nobody vouches at the moment."""
+    may_answer_stale = _age(record.items_verified_at, now) <= policy.max_stale
+    return Forward(FollowUp.WORK, may_answer_stale=may_answer_stale)
+
+
 def _is_due(record: NodeRecord, now: datetime) -> bool:
     return record.retry_at is None or record.retry_at <= now
 
 
-def _are_contents_fresh(
-    record: NodeRecord, now: datetime, policy: FreshnessPolicy, is_notified: bool
-) -> bool:
+def contents_bound(
+    record: NodeRecord,
+    policy: FreshnessPolicy,
+    hints: CachingHints = NO_HINTS,
+    is_notified: bool = True,
+) -> timedelta:
+    """Return how long the contents of a node are believed after they were fetched or verified.
+
+    Hints only shorten that: items that expire, or that a restart of the service takes away, go
+    without a notification. No hint makes us verify more often than `access_verify_every`.
+    """
     is_followed = is_notified and record.subscription is SubscriptionState.SUBSCRIBED
-    bound = policy.verify_every if is_followed else min(policy.max_age, policy.verify_every)
-    return _age(record.items_verified_at, now) <= bound
+    bound = policy.verify_every
+    if not is_followed or hints.may_vanish:
+        bound = min(bound, policy.max_age)
+    if hints.item_expire is not None:
+        bound = min(bound, max(hints.item_expire, policy.access_verify_every))
+    return bound
+
+
+def is_verification_due(
+    record: NodeRecord, now: datetime, policy: FreshnessPolicy, hints: CachingHints = NO_HINTS
+) -> bool:
+    """Tell whether contents that are looked at anyway are to be verified in full."""
+    return _age(record.items_verified_at, now) >= contents_bound(record, policy, hints) / 2
+
+
+def verify_after(key: NodeKey, policy: FreshnessPolicy) -> timedelta:
+    """Return after how long the contents of that node are to be verified, to be so in time.
+
+    Each node has its own part of `verify_every`, so that those fetched together do not all fall
+    due together again.
+    """
+    return policy.verify_every * (VERIFY_FIRST + (VERIFY_LAST - VERIFY_FIRST) * _share(key))
+
+
+def is_comparison_due(record: NodeRecord, now: datetime, policy: FreshnessPolicy) -> bool:
+    """Tell whether all items are to be compared whole, whatever rule makes that unnecessary.
+
+    Each node has a moment of its own in every `compare_every`; it is due if one has come since the
+    contents were last verified.
+    """
+    if record.items_verified_at is None:
+        return True
+    first = EPOCH + policy.compare_every * _share(record.key)
+    number_then = (record.items_verified_at - first) // policy.compare_every
+    return (now - first) // policy.compare_every > number_then
+
+
+def _share(key: NodeKey) -> float:
+    """Return a number from 0 up to 1, always the same for a node, and others for others."""
+    return crc32(f"{key.service} {key.node}".encode()) / 2**32
+
+
+class Extent(Enum):
+    """Which items are to be compared whole, once ids, their order and the newest item agree."""
+
+    NOTHING = "nothing"
+    """None: the service has let us know that they are unchanged."""
+    HIDDEN = "hidden"
+    """Those before which something newer was published, of which we did hear."""
+    ALL = "all"
+
+
+def extent_of_comparison(
+    traits: ServiceTraits, hints: CachingHints, *, was_followed: bool
+) -> Extent:
+    """Tell what equal ids in equal order leave open.
+
+    Args:
+        traits: the service's habits, as seen.
+        hints: what it says of the node; what was seen weighs more.
+        was_followed: whether our subscription held since the contents were last verified.
+    """
+    if hints.always_notify and was_followed:
+        return Extent.NOTHING
+    if hints.stable_items is False:
+        return Extent.ALL
+    does_move = traits.republish_moves
+    if does_move is None:
+        # A single sighting makes no rule, but it does contradict the service's own word.
+        does_move = hints.stable_items is True and traits.republish_sightings >= 0
+    return Extent.HIDDEN if does_move else Extent.ALL
 
 
 def _age(moment: datetime | None, now: datetime) -> timedelta:

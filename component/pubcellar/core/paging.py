@@ -2,13 +2,71 @@
 
 A list has one order; tokens are its elements' ids. This module cuts lists that are at hand; lists
 in the database are cut by the store, which answers `PageRequest`s in the same way.
+
+A service that pages has tokens of its own. Towards those who page through us ours must be told from
+them: what is not ours is for the service to read, and what is ours means nothing to it.
 """
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pubcellar.core.errors import ItemNotFound
 from pubcellar.core.values import PageInfo, PageRequest
+
+_OURS = re.compile(r"pubcellar:([0-9]{1,9}):(.+)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token of ours for an item of a service that pages.
+
+    `index` is where the item stood in the service's pages when the token was made: the service can
+    be asked for that place, and answers with its own token, if the item is still there.
+    """
+
+    index: int
+    item_id: str
+
+    def __str__(self) -> str:
+        return f"pubcellar:{self.index}:{self.item_id}"
+
+
+def read_token(written: str | None) -> Token | None:
+    """Return the token that is written there; None where it is none of ours."""
+    found = _OURS.fullmatch(written or "")
+    return None if found is None else Token(int(found[1]), found[2])
+
+
+def token_of(page: PageRequest | None) -> Token | None:
+    """Return the token of ours from which the page is asked for, or None."""
+    return None if page is None else read_token(page.after or page.before)
+
+
+def is_of_service(page: PageRequest) -> bool:
+    """Tell whether the page begins at a token that is none of ours."""
+    return bool(page.after or page.before) and token_of(page) is None
+
+
+def with_place(page: PageRequest, place: str) -> PageRequest:
+    """Return the request with another token, or an item's id, in `after` or `before`."""
+    if page.after is not None:
+        return replace(page, after=place)
+    return replace(page, before=place)
+
+
+def by_id(page: PageRequest) -> PageRequest:
+    """Return the request with the item's id in place of a token of ours."""
+    token = token_of(page)
+    return page if token is None else with_place(page, token.item_id)
+
+
+def plain_token(item_id: str) -> str:
+    """Return what stands for an item where ids are tokens.
+
+    That is the id itself, unless it looks like a token of ours.
+    """
+    return item_id if read_token(item_id) is None else str(Token(0, item_id))
 
 
 @dataclass(frozen=True, slots=True)

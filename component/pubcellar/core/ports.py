@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from pubcellar.core.hints import NO_HINTS, CachingHints
 from pubcellar.core.values import (
+    BareJID,
     DiscoItem,
     Item,
     NodeKey,
@@ -79,10 +81,12 @@ class NodeInfo:
     Attributes:
         payload: the answer's child element.
         access_model: value of `pubsub#access_model` in its metadata form, or None.
+        hints: what that form says for caches (XEP-0460).
     """
 
     payload: str
     access_model: str | None
+    hints: CachingHints = NO_HINTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,10 @@ class ServiceReader(Protocol):
     Every method raises UpstreamRefused, UpstreamTimeout, UpstreamUnreachable,
     UpstreamAnswerTooLarge, or UpstreamAnswerInvalid.
     """
+
+    async def probe(self, service: BareJID) -> None:
+        """Ask the service for its disco#info (XEP-0030), only to see whether it answers."""
+        ...
 
     async def node_info(self, key: NodeKey) -> NodeInfo:
         """Return disco#info of the node (XEP-0060 section 5.4)."""

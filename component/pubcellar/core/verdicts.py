@@ -74,6 +74,13 @@ class Analysers(Protocol):
         """
         ...
 
+    def parser(self, analyser: str) -> str | None:
+        """Return name and version of the analyser's parser, as `ParsedItem.parsed_by` has it.
+
+        None where there is no such analyser, or it has no parser.
+        """
+        ...
+
     async def parse(self, analyser: str, key: NodeKey, items: Sequence[Item]) -> list[ParsedItem]:
         """Return the items with what the analyser's parser makes of them, in the same order.
 
