@@ -6,7 +6,9 @@ from twisted.internet.endpoints import clientFromString
 
 from pubcellar.config import Settings
 from pubcellar.core.answering import Paging
+from pubcellar.core.breaker import BreakerPolicy
 from pubcellar.core.errors import ConfigError
+from pubcellar.core.failures import FailureLives
 from pubcellar.core.freshness import FreshnessPolicy
 from pubcellar.core.values import BareJID
 from pubcellar.proxy import Limits
@@ -58,6 +60,7 @@ def policy(settings: Settings) -> FreshnessPolicy:
     return FreshnessPolicy(
         access_verify_every=cache.access_verify_every,
         verify_every=cache.verify_every,
+        compare_every=cache.compare_every,
         max_age=cache.max_age,
         max_stale=cache.max_stale,
         service_max_age=cache.service_max_age,
@@ -76,8 +79,24 @@ def limits(settings: Settings) -> Limits:
         retry_at_most=cache.retry_at_most,
         page_size=cache.page_size,
         max_synchronisations=cache.max_synchronisations,
+        max_synchronisations_per_service=cache.max_synchronisations_per_service,
+        synchronisation_patience=cache.synchronisation_patience,
         max_nodes=cache.max_nodes,
+        max_database_bytes=cache.max_database_bytes,
+        max_new_nodes_per_requester=cache.max_new_nodes_per_requester,
+        max_new_nodes_per_service=cache.max_new_nodes_per_service,
         max_items_per_node=cache.max_items_per_node,
         max_item_bytes=cache.max_item_bytes,
         max_stanza_bytes=cache.max_stanza_bytes,
+        breaker=BreakerPolicy(
+            suspend_after=settings.upstream.suspend_after,
+            probe_after=settings.upstream.probe_after,
+            probe_at_most=settings.upstream.probe_at_most,
+        ),
+        failure_lives=FailureLives(
+            item_not_found=cache.remember_item_not_found,
+            forbidden=cache.remember_forbidden,
+            unreachable=cache.remember_unreachable,
+            timeout=cache.remember_timeout,
+        ),
     )

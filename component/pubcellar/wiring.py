@@ -105,6 +105,7 @@ class Component:
             self.proxy,
             self.counters,
             settings.upstream.max_requests,
+            settings.upstream.max_requests_per_requester,
             max_stanza_bytes,
         )
         caps = StanzaCaps(
@@ -256,7 +257,7 @@ async def _run(settings: Settings, reactor: Any) -> int:
     log.info("%s", prepared)
     for warning in prepared.warnings:
         log.warning("%s", warning)
-    store = await open_store(settings.database.url)
+    store = await open_store(settings.database.url, is_watched=True)
     try:
         return await Component(settings, store, reactor).serve(stop)
     finally:

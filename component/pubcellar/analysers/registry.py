@@ -171,6 +171,11 @@ class PubsubCache:
         work = partial(calls.verdict, analyser, key, namespace, self._boundary)
         return await self._contained(analyser, Happened.ANALYSER_FAILED, work, str(key))
 
+    def parser(self, analyser: str) -> str | None:
+        """Return name and version of the analyser's parser; None where it has none."""
+        known = self._analysers.get(analyser)
+        return None if known is None or not known.parses else _parser(known)
+
     async def parse(self, analyser: str, key: NodeKey, items: Sequence[Item]) -> list[ParsedItem]:
         """Return the items with what the analyser's parser makes of them, in the same order.
 
@@ -191,7 +196,7 @@ class PubsubCache:
             return ParsedItem(item)
         if parsed is None:
             return ParsedItem(item)
-        return ParsedItem(item, parsed, f"{analyser.name}/{analyser.version}")
+        return ParsedItem(item, parsed, _parser(analyser))
 
     async def _contained(
         self,
@@ -234,6 +239,10 @@ class PubsubCache:
             analyser.name, kind, f"{_WHAT[kind]} {where}: {problem}"[:_LONGEST_LINE], error
         )
         return AnalyserError(analyser.name, problem)
+
+
+def _parser(analyser: Registration) -> str:
+    return f"{analyser.name}/{analyser.version}"
 
 
 def _claim(analyser: Registration) -> Claim:

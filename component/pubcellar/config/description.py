@@ -18,7 +18,8 @@ def describe(settings: Settings) -> str:
         (
             "forwarding",
             "in the requester's alias; an answer is waited for "
-            f"{format_duration(upstream.timeout)}, at most {upstream.max_requests} at once",
+            f"{format_duration(upstream.timeout)}, at most {upstream.max_requests} at once, "
+            f"{upstream.max_requests_per_requester} of one requester",
         ),
         ("database", without_password(settings.database.url)),
         (
@@ -31,7 +32,8 @@ def describe(settings: Settings) -> str:
             "limits",
             f"{cache.max_nodes} nodes of {cache.max_items_per_node} items of "
             f"{format_size(cache.max_item_bytes)}, answers of "
-            f"{format_size(cache.max_stanza_bytes)}, each at most",
+            f"{format_size(cache.max_stanza_bytes)}, each at most; "
+            f"{format_size(cache.max_database_bytes)} in all",
         ),
         (
             "fetching",

@@ -74,6 +74,8 @@ def _not_none_at_all(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Duration = Annotated[timedelta, AfterValidator(_longer_than_nothing), BeforeValidator(_duration)]
+DurationOrNone = Annotated[timedelta, BeforeValidator(_duration)]
+"""A duration for which "0s" means: not at all."""
 Size = Annotated[int, BeforeValidator(_size)]
 Count = Annotated[int, Field(strict=True, ge=1, le=LARGEST_COUNT)]
 Switch = Annotated[bool, Field(strict=True)]

@@ -27,6 +27,7 @@ from pubcellar.config.fields import (
     Count,
     DomainJID,
     Duration,
+    DurationOrNone,
     ListeningEndpoint,
     Name,
     ServiceGlobs,
@@ -39,6 +40,15 @@ from pubcellar.config.units import format_duration, format_size
 
 KIB = 1 << 10
 MIB = 1 << 20
+
+
+def not_shorter(at_most: timedelta, key: str, first: timedelta | None) -> timedelta:
+    """Return `at_most` unless it is shorter than what `key` says; then raise ValueError."""
+    if first is not None and at_most < first:
+        raise ValueError(
+            f"is shorter than {key}, {format_duration(first)}: raise this one or lower that one"
+        )
+    return at_most
 
 
 class Table(BaseModel):
@@ -70,8 +80,12 @@ class UpstreamSettings(Table):
     allow: ServiceGlobs = Field(examples=[["pubsub.example.org"]])
     default: BareJID | None = None
     timeout: Duration = timedelta(seconds=10)
+    suspend_after: Annotated[Count, Field(le=1000)] = 3
+    probe_after: Duration = timedelta(seconds=1)
+    probe_at_most: Duration = timedelta(seconds=30)
     node_list: Literal["per-requester", "shared"] = "per-requester"
     max_requests: Count = 1000
+    max_requests_per_requester: Count = 250
 
     @field_validator("default")
     @classmethod
@@ -80,6 +94,11 @@ class UpstreamSettings(Table):
         if default is not None and allow is not None and not is_allowed(default, allow):
             raise ValueError('is not matched by [upstream] allow: add it there, or drop "default"')
         return default
+
+    @field_validator("probe_at_most")
+    @classmethod
+    def _ends_after_it_begins(cls, at_most: timedelta, info: ValidationInfo) -> timedelta:
+        return not_shorter(at_most, "[upstream] probe_after", info.data.get("probe_after"))
 
 
 def _not_yet(identity: str) -> str:
@@ -113,6 +132,7 @@ class CacheSettings(Table):
     paging: Literal["xep", "service"] = "xep"
     access_verify_every: Duration = timedelta(seconds=60)
     verify_every: Duration = timedelta(minutes=15)
+    compare_every: Duration = timedelta(hours=6)
     service_max_age: Duration = timedelta(minutes=5)
     max_stale: Duration = timedelta(days=1)
     max_age: Duration = timedelta(minutes=5)
@@ -120,9 +140,18 @@ class CacheSettings(Table):
     forget_after: Duration = timedelta(days=7)
     retry_after: Duration = timedelta(seconds=30)
     retry_at_most: Duration = timedelta(hours=1)
+    remember_item_not_found: DurationOrNone = timedelta(seconds=5)
+    remember_forbidden: DurationOrNone = timedelta(seconds=5)
+    remember_unreachable: DurationOrNone = timedelta(seconds=5)
+    remember_timeout: DurationOrNone = timedelta(seconds=10)
     page_size: Annotated[Count, Field(le=10_000)] = 100
     max_synchronisations: Annotated[Count, Field(le=1000)] = 4
+    max_synchronisations_per_service: Annotated[Count, Field(le=1000)] = 2
+    synchronisation_patience: Duration = timedelta(minutes=5)
     max_nodes: Count = 10_000
+    max_database_bytes: Annotated[Size, size_between(1 * MIB, 1024 * 1024 * MIB)] = 1024 * MIB
+    max_new_nodes_per_requester: Count = 600
+    max_new_nodes_per_service: Count = 6_000
     max_items_per_node: Count = 100_000
     max_stanza_bytes: Annotated[Size, size_between(16 * KIB, 10 * MIB)] = 480 * KIB
     max_item_bytes: Annotated[Size, size_between(1 * KIB, 10 * MIB)] = 256 * KIB
@@ -131,13 +160,7 @@ class CacheSettings(Table):
     @field_validator("retry_at_most")
     @classmethod
     def _ends_after_it_begins(cls, at_most: timedelta, info: ValidationInfo) -> timedelta:
-        first = info.data.get("retry_after")
-        if first is not None and at_most < first:
-            raise ValueError(
-                f"is shorter than [cache] retry_after, {format_duration(first)}: "
-                "raise this one or lower that one"
-            )
-        return at_most
+        return not_shorter(at_most, "[cache] retry_after", info.data.get("retry_after"))
 
     @field_validator("max_item_bytes")
     @classmethod

@@ -6,6 +6,7 @@ next read of a node that is not held costs the service one stanza and no more.
 
 import asyncio
 import logging
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -13,41 +14,68 @@ from pubcellar.core.errors import AnalyserError, ProxyError, UpstreamRefused
 from pubcellar.core.ports import ForwardedAnswer, Verdict
 from pubcellar.core.records import NodeRecord
 from pubcellar.core.states import NodeState, moved
-from pubcellar.core.values import Item, ItemsQuestion, NodeKey, SubscriptionState
+from pubcellar.core.values import BareJID, Item, ItemsQuestion, NodeKey, SubscriptionState
 from pubcellar.proxy.fetching import LONGEST_NAME_BYTES
-from pubcellar.proxy.nodes import Nodes, Work
+from pubcellar.proxy.nodes import Nodes
 from pubcellar.proxy.parts import Parts
+from pubcellar.proxy.room import Room
+from pubcellar.proxy.triggers import Triggers
 from pubcellar.proxy.worker import Workers
 
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 100
+MOST_PLAIN_IDS = 2_000
+"""Longer lists are not remembered to learn their order from."""
+MOST_OF_ONE = 25
+"""How many of these one requester may have caused, so that there is room for others."""
 
 
 class Analysing:
     """Runs one analysis per node at a time, and a bounded number of them at once."""
 
-    def __init__(self, parts: Parts, nodes: Nodes, workers: Workers) -> None:
+    def __init__(self, parts: Parts, nodes: Nodes, workers: Workers, room: Room) -> None:
         self._parts = parts
         self._nodes = nodes
         self._workers = workers
+        self._room = room
+        self._triggers = Triggers(parts)
         self._running: dict[NodeKey, asyncio.Task[None]] = {}
+        self._running_for: Counter[BareJID] = Counter()
 
-    def begin(self, key: NodeKey, question: ItemsQuestion, answered: ForwardedAnswer) -> None:
+    def begin(
+        self,
+        requester: BareJID,
+        key: NodeKey,
+        question: ItemsQuestion,
+        answered: ForwardedAnswer,
+    ) -> None:
         """Begin to analyse a node whose items have just been read, if nobody does already.
 
         Args:
+            requester: who has read them.
             key: the node.
             question: what was asked.
             answered: what the service answered.
         """
-        # Beyond the bound a node simply stays unknown until its next read.
+        # Beyond the bounds a node simply stays unknown until its next read.
         is_too_long = len(key.node.encode()) > LONGEST_NAME_BYTES
         if is_too_long or key in self._running or len(self._running) >= MOST_AT_ONCE:
             return
+        if self._running_for[requester] >= MOST_OF_ONE:
+            return
+        if not self._triggers.admits(requester, key.service):
+            return
         task = asyncio.get_running_loop().create_task(self._run(key, question, answered))
         self._running[key] = task
-        task.add_done_callback(lambda _: self._running.pop(key, None))
+        self._running_for[requester] += 1
+        task.add_done_callback(lambda _: self._ended(key, requester))
+
+    def _ended(self, key: NodeKey, requester: BareJID) -> None:
+        self._running.pop(key, None)
+        self._running_for[requester] -= 1
+        if not self._running_for[requester]:
+            del self._running_for[requester]
 
     async def stop(self) -> None:
         """Cancel what runs, and wait for it."""
@@ -96,7 +124,7 @@ class Analysing:
             await self._remember(key, verdict, "", None)
             entry = self._workers.wake(key)
             is_plain = not (question.max_items or question.item_ids) and answered.page is None
-            if is_plain and answered.items is not None:
+            if is_plain and answered.items is not None and len(answered.items) <= MOST_PLAIN_IDS:
                 entry.plain_ids = tuple(item.item_id for item in answered.items)
 
     def _later(self, pause: timedelta) -> datetime:
@@ -117,7 +145,8 @@ class Analysing:
             # One task alone writes of a node; the next read will bring the verdict again.
             return
         if entry.record is None:
-            await self._make_room()
+            if not await self._room.for_one_more():
+                return
             entry = await self._nodes.loaded(key)
         record = self._with_verdict(key, entry.record, verdict, reason, retry_at)
         if record is None:
@@ -160,12 +189,3 @@ class Analysing:
             last_read_at=now,
             retry_at=retry_at,
         )
-
-    async def _make_room(self) -> None:
-        """Drop the node that was read the longest ago, once there are `max_nodes`."""
-        excess = await self._parts.store.count_nodes() + 1 - self._parts.limits.max_nodes
-        if excess <= 0:
-            return
-        for key in await self._parts.store.least_recently_read(excess):
-            self._nodes.entry(key).ask(Work.EVICT, is_doubtful=True)
-            self._workers.wake(key)

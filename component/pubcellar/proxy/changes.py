@@ -21,8 +21,9 @@ from pubcellar.core.events import (
 from pubcellar.core.records import ParsedItem
 from pubcellar.core.values import Item, PageRequest, SubscriptionState
 from pubcellar.proxy.fetching import Fetching
-from pubcellar.proxy.learning import service_traits
-from pubcellar.proxy.nodes import NodeEntry, Nodes, Work
+from pubcellar.proxy.learning import Learning, service_traits
+from pubcellar.proxy.node_entry import NodeEntry, Work
+from pubcellar.proxy.nodes import Nodes
 from pubcellar.proxy.parts import Parts
 from pubcellar.proxy.withdrawing import Withdrawing
 
@@ -37,6 +38,7 @@ class Changes:
         self._nodes = nodes
         self._withdrawing = withdrawing
         self._fetching = Fetching(parts)
+        self._learning = Learning(parts)
 
     async def apply(self, entry: NodeEntry) -> None:
         """Apply the oldest change; it leaves the inbox when the database has it.
@@ -44,7 +46,7 @@ class Changes:
         Raises:
             StorageError: it is still in the inbox.
             UpstreamError: what it announced could not be fetched.
-            TooLargeToHold: the item exceeds a limit.
+            TooLargeToHold: the item, or the node with it, exceeds a limit.
         """
         change = entry.inbox[0]
         await self._apply(entry, change)
@@ -59,13 +61,15 @@ class Changes:
             case Retracted(item_id):
                 await self._retracted(entry, item_id)
             case Purged():
-                await self._parts.store.remove_all_items(entry.key)
-                await self._refresh(entry)
+                await self._purged(entry)
             case Deleted():
                 await self._withdrawing.forget(entry)
-            case Configured() | NotUnderstood():
+            case Configured():
                 await self._doubt_access(entry)
                 entry.ask(Work.VERIFY_INFO | Work.VERIFY_IDS, is_doubtful=True)
+            case NotUnderstood():
+                await self._doubt_access(entry)
+                entry.ask(Work.VERIFY_INFO | Work.VERIFY_IDS | Work.COMPARE, is_doubtful=True)
             case SubscriptionChanged(state):
                 if state is not SubscriptionState.SUBSCRIBED:
                     # What happened between its end and now went unnoticed.
@@ -103,17 +107,25 @@ class Changes:
 
     async def _put(self, entry: NodeEntry, item: Item) -> None:
         parsed = await self._parsed(entry, item)
-        moves = (await service_traits(self._parts.store, entry.key.service)).republish_moves
-        before = await self._parts.store.item_ids(entry.key) if moves is None else []
+        traits = await service_traits(self._parts.store, entry.key.service)
+        moves = traits.republish_moves
+        is_all_known = moves is not None and traits.max_items_newest is not None
+        before = [] if is_all_known else await self._parts.store.item_ids(entry.key)
         is_new = await self._parts.store.put_item(
             entry.key, parsed, to_newest_end=moves is not False
         )
         await self._refresh(entry)
+        if entry.record is not None:
+            self._fetching.ensure_fits(entry.record.item_count)
+            self._fetching.ensure_bytes_fit(entry.record.size_bytes)
         if is_new:
+            if entry.hints.stable_items is False:
+                # It may have been put among those that were there (XEP-0460): look.
+                entry.ask(Work.VERIFY_IDS, is_doubtful=True)
+            else:
+                await self._learning.ensure_newest_end(entry, item.item_id, before)
             # Services drop the oldest item of a full node without a word.
             entry.ask(Work.VERIFY_OLDEST, is_doubtful=True)
-            if entry.record and entry.record.item_count > self._parts.limits.max_items_per_node:
-                await self._withdrawing.withdraw(entry, "it has more items than are held")
         elif moves is None and before[-1] != item.item_id:
             # Where the service puts a republished item is not known yet: look.
             entry.republished = (item.item_id, tuple(before))
@@ -125,6 +137,26 @@ class Changes:
             return ParsedItem(item)
         parsed = await self._parts.analysers.parse(record.analyser, entry.key, [item])
         return parsed[0]
+
+    async def _purged(self, entry: NodeEntry) -> None:
+        """Drop all items, or all but the newest where that is said to stay; then look.
+
+        XEP-0060 does not say whether it stays (section 8.5), and not every service does (XEP-0460).
+        """
+        newest: tuple[str, ...] = ()
+        if entry.hints.purge_keeps_last_item:
+            first = PageRequest(max=1)
+            page = await self._parts.store.id_page(entry.key, first, newest_first=True)
+            newest = page.item_ids
+        if newest:
+            ids = await self._parts.store.item_ids(entry.key)
+            await self._parts.store.remove_items(
+                entry.key, [one for one in ids if one not in newest]
+            )
+        else:
+            await self._parts.store.remove_all_items(entry.key)
+        await self._refresh(entry)
+        entry.ask(Work.VERIFY_IDS, is_doubtful=True)
 
     async def _retracted(self, entry: NodeEntry, item_id: str) -> None:
         removed = await self._parts.store.remove_items(entry.key, [item_id])

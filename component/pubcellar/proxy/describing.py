@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pubcellar.core.access import is_shared
 from pubcellar.core.errors import UpstreamAnswerInvalid, UpstreamRefused
+from pubcellar.core.hints import NO_HINTS, CachingHints
 from pubcellar.core.ports import ServiceReader
 from pubcellar.core.values import NodeKey
 
@@ -25,19 +26,23 @@ class Description:
     Attributes:
         info: the payload of its disco#info answer; None where the service gives us none.
         access_model: as that says, or None; without it, `open` if strangers are given items.
+        hints: what that says for caches (XEP-0460).
     """
 
     info: str | None
     access_model: str | None
+    hints: CachingHints = NO_HINTS
 
     @property
-    def is_open(self) -> bool:
-        """Whether everybody may read the node."""
-        return is_shared(self.access_model)
+    def may_be_held(self) -> bool:
+        """Whether everybody may read the node, and is given the same."""
+        return self.reason_not_held is None
 
     @property
-    def reason_not_open(self) -> str:
-        """Why a node that is not open is not held."""
+    def reason_not_held(self) -> str | None:
+        """Why the node is not held; None where it may be. No hint opens a node that is not open."""
+        if is_shared(self.access_model):
+            return self.hints.reason_not_held
         if self.access_model is None:
             return "the service does not say that it is open, nor show it to strangers"
         return f"its access model is {self.access_model}"
@@ -62,7 +67,7 @@ async def described(
     if is_told is not False:
         try:
             info = await reader.node_info(key)
-            return Description(info.payload, info.access_model)
+            return Description(info.payload, info.access_model, info.hints)
         except UpstreamRefused as error:
             if is_told or error.condition not in REFUSALS_TO_TELL:
                 raise

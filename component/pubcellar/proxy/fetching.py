@@ -1,15 +1,20 @@
 """Fetching items of a node into the staged generation, a bounded number of bytes at a time."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from pubcellar.core.errors import UpstreamAnswerInvalid, UpstreamAnswerTooLarge, UpstreamRefused
+from pubcellar.core.errors import (
+    StanzaTooLarge,
+    UpstreamAnswerInvalid,
+    UpstreamAnswerTooLarge,
+    UpstreamRefused,
+)
 from pubcellar.core.records import ParsedItem
 from pubcellar.core.traits import ServiceTraits
 from pubcellar.core.values import Item, NodeKey, PageRequest
 from pubcellar.proxy.describing import REFUSALS_TO_TELL
-from pubcellar.proxy.nodes import NodeEntry
+from pubcellar.proxy.node_entry import NodeEntry
 from pubcellar.proxy.parts import Parts
 
 FIRST_BATCH = 10
@@ -69,20 +74,32 @@ class Fetching:
             UpstreamError: the service could not or would not answer.
         """
         found: set[str] = set()
+        async for _, items in self.batches(entry.key, item_ids):
+            await self.stage(entry, items)
+            found.update(item.item_id for item in items)
+        return found
+
+    async def batches(
+        self, key: NodeKey, item_ids: Sequence[str]
+    ) -> AsyncGenerator[tuple[Sequence[str], list[Item]], None]:
+        """Yield ids and those of their items that the service has, so many as fit, until all were.
+
+        Raises:
+            TooLargeToHold, UpstreamError: as for `by_id`.
+        """
         size = FIRST_BATCH
         position = 0
         while position < len(item_ids):
             batch = item_ids[position : position + size]
             try:
-                items = await self.given(entry.key, batch)
-            except UpstreamAnswerTooLarge:
-                size = _smaller(size)
+                items = await self.given(key, batch)
+            except (UpstreamAnswerTooLarge, StanzaTooLarge):
+                # Or the ids alone were too long for one question.
+                size = smaller(size)
                 continue
-            await self.stage(entry, items)
-            found.update(item.item_id for item in items)
+            yield batch, items
             position += len(batch)
-            size = self._next_size(items)
-        return found
+            size = self.next_size(items)
 
     async def given(self, key: NodeKey, item_ids: Sequence[str]) -> list[Item]:
         """Return those of the items that the service has, each once.
@@ -99,36 +116,44 @@ class Fetching:
             if error.condition != "item-not-found":
                 raise
             return []
-        return [item for item in _unique(answer.items) if item.item_id in set(item_ids)]
+        return [item for item in unique(answer.items) if item.item_id in set(item_ids)]
 
-    async def by_page(self, entry: NodeEntry) -> list[str]:
-        """Stage all items of a node page by page (XEP-0059), and return their ids in that order.
+    async def pages(
+        self, key: NodeKey, after: str | None
+    ) -> AsyncGenerator[tuple[list[Item], str | None], None]:
+        """Yield the items of a node page by page (XEP-0059), each page with the token of its end.
+
+        Args:
+            key: the node.
+            after: the token behind which to begin; None for the first page.
 
         Raises:
             TooLargeToHold, UpstreamError: as for `by_id`.
         """
-        ids: dict[str, None] = {}
-        after: str | None = None
         size = FIRST_BATCH
         while True:
             try:
                 answer = await self._parts.reader.items(
-                    entry.key, page=PageRequest(max=size, after=after)
+                    key, page=PageRequest(max=size, after=after)
                 )
             except UpstreamAnswerTooLarge:
-                size = _smaller(size)
+                size = smaller(size)
                 continue
-            items = _unique(answer.items)
-            if any(item.item_id in ids for item in items):
-                raise UpstreamAnswerInvalid("an item came on two pages")
-            await self.stage(entry, items)
-            ids.update((item.item_id, None) for item in items)
-            self.ensure_fits(len(ids))
+            except UpstreamRefused as error:
+                if not is_about_token(error, after):
+                    raise
+                # What follows is listed, and then asked for by id.
+                yield [], None
+                return
+            items = unique(answer.items)
             last = None if answer.page is None else answer.page.last
-            if not items or last is None or last == after:
-                return list(ids)
+            if not items or last == after:
+                last = None
+            yield items, last
+            if last is None:
+                return
             after = last
-            size = self._next_size(items)
+            size = self.next_size(items)
 
     async def listing(
         self, entry: NodeEntry, known: Sequence[str], *, pages: bool
@@ -157,7 +182,7 @@ class Fetching:
     async def _read_at_once(self, entry: NodeEntry) -> Listing:
         reader = self._parts.reader
         try:
-            ids = [item.item_id for item in _unique((await reader.items(entry.key)).items)]
+            ids = [item.item_id for item in unique((await reader.items(entry.key)).items)]
             self.ensure_fits(len(ids))
             # XEP-0060 section 6.5.2 lets a service give a part of them to who names no number.
             more = await reader.items(entry.key, max_items=len(ids) + 1)
@@ -172,7 +197,7 @@ class Fetching:
         for item in items:
             self.ensure_item_fits(item)
         if items:
-            await self._parts.store.stage(entry.key, await self._parsed(entry, items))
+            await self._parts.store.stage(entry.key, await self.parsed(entry, items))
 
     def ensure_item_fits(self, item: Item) -> None:
         """Make sure that the item may be held; raises TooLargeToHold."""
@@ -186,18 +211,25 @@ class Fetching:
         if item_count > self._parts.limits.max_items_per_node:
             raise TooLargeToHold("it has more items than max_items_per_node")
 
+    def ensure_bytes_fit(self, size_bytes: int) -> None:
+        """Make sure that a node of so many bytes may be held; raises TooLargeToHold."""
+        if size_bytes > self._parts.limits.max_node_bytes:
+            raise TooLargeToHold("its items take more than a quarter of max_database_bytes")
+
     def ensure_info_fits(self, info: str | None) -> None:
         """Make sure that the node's metadata can be given in one stanza; raises TooLargeToHold."""
         if len((info or "").encode()) > self._parts.limits.list_bytes:
             raise TooLargeToHold("its metadata is larger than an answer may be")
 
-    async def _parsed(self, entry: NodeEntry, items: Sequence[Item]) -> list[ParsedItem]:
+    async def parsed(self, entry: NodeEntry, items: Sequence[Item]) -> list[ParsedItem]:
+        """Return the items with what the node's analyser makes of them."""
         analyser = None if entry.record is None else entry.record.analyser
         if analyser is None:
             return [ParsedItem(item) for item in items]
         return await self._parts.analysers.parse(analyser, entry.key, items)
 
-    def _next_size(self, items: Sequence[Item]) -> int:
+    def next_size(self, items: Sequence[Item]) -> int:
+        """Return how many items to ask for next, if they are as large as these."""
         total = sum(item.size_bytes for item in items)
         fitting = BATCH_BYTES * len(items) // total if total else FIRST_BATCH
         return max(1, min(fitting, self._parts.limits.page_size))
@@ -208,11 +240,25 @@ def oldest_first(ids: Sequence[str], newest_first: bool | None) -> list[str]:
     return list(reversed(ids)) if newest_first else list(ids)
 
 
-def _smaller(size: int) -> int:
+def smaller(size: int) -> int:
+    """Return how many items to ask for, where so many were too large for one answer.
+
+    Raises:
+        TooLargeToHold: it was one.
+    """
     if size <= 1:
         raise TooLargeToHold("an item is larger than any answer we accept")
     return size // 2
 
 
-def _unique(items: Sequence[Item]) -> list[Item]:
+def is_about_token(error: UpstreamRefused, after: str | None) -> bool:
+    """Tell whether a page was refused because what its token stands for is gone.
+
+    XEP-0059 section 2.2 asks for the very error that a node has which is gone.
+    """
+    return after is not None and error.condition == "item-not-found"
+
+
+def unique(items: Sequence[Item]) -> list[Item]:
+    """Return the items, each once, as it came last."""
     return list({item.item_id: item for item in items}.values())

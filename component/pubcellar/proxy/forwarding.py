@@ -6,7 +6,6 @@ item's boundary, with a `<set/>` that says so (XEP-0060 section 6.5.4).
 """
 
 import logging
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pubcellar.core.answering import Paging
@@ -16,19 +15,31 @@ from pubcellar.core.errors import (
     ForwardingLoop,
     InvalidPage,
     NotAllowed,
+    UpstreamError,
     UpstreamRefused,
 )
-from pubcellar.core.paging import Slice, fitting, page_info, slice_of
+from pubcellar.core.failures import FailureMemory
+from pubcellar.core.paging import (
+    Slice,
+    Token,
+    by_id,
+    fitting,
+    is_of_service,
+    page_info,
+    plain_token,
+    slice_of,
+)
 from pubcellar.core.ports import ForwardedAnswer
 from pubcellar.core.values import (
     Answer,
-    BareJID,
     DiscoItem,
     DiscoItemsAnswer,
     Item,
     ItemsAnswer,
     ItemsQuestion,
+    NodeInfoQuestion,
     NodeItemsQuestion,
+    NodeKey,
     OtherQuestion,
     PageInfo,
     PageRequest,
@@ -36,6 +47,8 @@ from pubcellar.core.values import (
     Request,
     ServiceItemsQuestion,
 )
+from pubcellar.proxy.continuing import Continuing, page_of, tokens_of
+from pubcellar.proxy.health import Health
 from pubcellar.proxy.joining import Joining
 from pubcellar.proxy.parts import Parts
 
@@ -51,31 +64,47 @@ class Forwarding:
 
     Args:
         parts: the ports.
-        answered: called with the service whenever one has answered, if only with a refusal.
+        health: tells which services are to be asked at all.
+        failures: what has just been asked in vain.
     """
 
-    def __init__(self, parts: Parts, answered: Callable[[BareJID], None]) -> None:
+    def __init__(self, parts: Parts, health: Health, failures: FailureMemory) -> None:
         self._parts = parts
-        self._answered = answered
+        self._health = health
+        self._failures = failures
         self._joining: Joining[ForwardedAnswer] = Joining()
+        self._continuing = Continuing(parts)
 
-    async def forward(self, request: Request, *, is_shared: bool = False) -> ForwardedAnswer:
+    async def forward(
+        self,
+        request: Request,
+        *,
+        is_shared: bool = False,
+        may_wait: bool = True,
+        arrivals: int = 0,
+    ) -> ForwardedAnswer:
         """Return what the service answers; equal requests in flight are joined.
 
         Args:
             request: the read.
             is_shared: whether the answer is the same for everybody, so that requests of different
                 people may be joined too.
+            may_wait: whether to wait a moment for a probe, where the service was away.
+            arrivals: how many notifications of the node have come. Who asks after one is not given
+                what was asked for before it.
 
         Raises:
-            UpstreamError: what the service, or the way to it, answered instead.
+            UpstreamError: what the service, or the way to it, answered instead; now, or to the same
+                read a short while ago, or to the last one before the service was found to be away.
             InvalidPage: the request's `<set/>` is invalid, and we are to page.
         """
         question = request.question
         is_ours_to_page = self._parts.limits.paging is Paging.XEP
         if isinstance(question, OtherQuestion) and question.invalid_page and is_ours_to_page:
             raise InvalidPage(question.invalid_page)
-        key = (request.service, request.payload, request.lang)
+        self._raise_remembered(request)
+        await self._health.admit(request.service, may_wait=may_wait)
+        key = (request.service, request.payload, request.lang, arrivals)
         if not is_shared:
             return await self._join((*key, request.requester.bare), request)
         was_running = self._joining.is_running(key)
@@ -98,13 +127,31 @@ class Forwarding:
             )
         return await self._joining.run(key, lambda: self._ask(request))
 
+    def _raise_remembered(self, request: Request) -> None:
+        failure = self._failures.recall(request, self._parts.clock.now())
+        if failure is None:
+            return
+        self._parts.counters.count(Happened.FAILURE_REMEMBERED)
+        log.debug(
+            "has just failed and is not asked again requester=%s service=%s question=%r: %s",
+            request.requester.bare,
+            request.service,
+            request.question,
+            failure,
+        )
+        raise failure
+
     async def _ask(self, request: Request) -> ForwardedAnswer:
+        turn = self._failures.turn()
         try:
-            answered = await self._parts.forwarder.forward(request)
-        except UpstreamRefused:
-            self._answered(request.service)
+            answered = await self._continuing.forward(request)
+        except UpstreamError as error:
+            self._failures.remember(request, error, self._parts.clock.now(), turn)
             raise
-        self._answered(request.service)
+        for key in _nodes_seen(request, answered):
+            # Who is given items is let in; disco#info is given to whom a node is closed to as well.
+            is_let_in = isinstance(request.question, ItemsQuestion)
+            self._failures.node_seen(key, request.requester.bare if is_let_in else None)
         return answered
 
     async def shaped(
@@ -122,80 +169,108 @@ class Forwarding:
             ItemNotFound: the page asked for begins at an item that is not there.
         """
         limits = self._parts.limits
-        page = _page_of(request)
+        page = page_of(request)
+        is_list = _is_list(answered)
         is_ours_to_page = (
             page is not None
             and answered.page is None
-            and not service_pages
+            # A service that pages, and does not say so, has nothing to page for this requester.
+            and not (service_pages and (is_of_service(page) or not tokens_of(answered)))
             and limits.paging is Paging.XEP
         )
-        if _tokens(answered) is None or not is_ours_to_page:
-            if answered.size_bytes <= limits.list_bytes:
-                return Relayed(answered.payload)
-            if answered.page is not None or (service_pages and _is_whole_list(request)):
-                return await self._smaller_page(request, answered, page)
-        return self._cut(request, answered, page if is_ours_to_page else None)
+        if is_list and is_ours_to_page:
+            return self._cut(request, answered, page, is_marked=bool(service_pages))
+        if answered.size_bytes <= limits.list_bytes:
+            return Relayed(answered.payload)
+        is_pageable = service_pages is not False and _is_pageable(request)
+        if is_list and (answered.page is not None or is_pageable):
+            smaller = await self._smaller_page(request, answered, page)
+            if smaller is not None:
+                return smaller
+        # Of a service's nodes it is not known who pages them; elsewhere the service has just shown.
+        is_marked = bool(service_pages) or isinstance(request.question, ServiceItemsQuestion)
+        return self._cut(request, answered, page, is_marked=is_marked and page is None)
 
-    def _cut(self, request: Request, answered: ForwardedAnswer, page: PageRequest | None) -> Answer:
-        tokens = _tokens(answered)
-        if tokens is None:
+    def _cut(
+        self,
+        request: Request,
+        answered: ForwardedAnswer,
+        page: PageRequest | None,
+        *,
+        is_marked: bool,
+    ) -> Answer:
+        """Page the list, or cut it; `is_marked` lets tokens be told from the service's own."""
+        if not _is_list(answered):
             raise AnswerTooLarge(f"the answer is too large to pass on: ask {request.service}")
-        whole = slice_of(tokens, page or PageRequest())
+        tokens = tokens_of(answered)
+        whole = slice_of(tokens, by_id(page or PageRequest()))
         if page is None and _asks_for_newest(request):
             whole = replace(whole, from_end=True)
         part = fitting(_sizes(answered), whole, self._parts.limits.list_bytes)
         if part.start == part.stop and whole.start < whole.stop:
             raise AnswerTooLarge(f"an item is too large to pass on: ask {request.service}")
-        return _list_answer(request, answered, part, page_info(tokens, part))
+        written = [
+            str(Token(index, token)) if is_marked else plain_token(token)
+            for index, token in enumerate(tokens)
+        ]
+        return _list_answer(request, answered, part, page_info(written, part))
 
     async def _smaller_page(
         self, request: Request, answered: ForwardedAnswer, page: PageRequest | None
-    ) -> Answer:
-        """Ask the service that pages for fewer items, since only it knows its tokens."""
+    ) -> Answer | None:
+        """Ask the service for fewer items, since only it knows its tokens; None if it ignores that.
+
+        Raises:
+            AnswerTooLarge: not even fewer items can be passed on.
+        """
         limits = self._parts.limits
+        is_newest = page is None and _asks_for_newest(request)
+        page = page or PageRequest(before="" if is_newest else None)
+        all_tokens = set(tokens_of(answered))
         for _ in range(MOST_CUTS):
             sizes = _sizes(answered)
-            whole = Slice(0, len(sizes), len(sizes))
-            number = fitting(sizes, whole, limits.list_bytes).stop
+            part = fitting(sizes, Slice(0, len(sizes), len(sizes), is_newest), limits.list_bytes)
+            number = part.stop - part.start
             if number < 1 or number == len(sizes):
                 break
-            page = replace(page or PageRequest(), max=number)
-            answered = await self._parts.forwarder.forward(request, page)
+            page = replace(page, max=number)
+            answered = await self._continuing.forward(request, page)
+            if answered.page is None:
+                return None
+            if is_newest and not all_tokens.issuperset(tokens_of(answered)):
+                # Its last page has the oldest items.
+                page = PageRequest(max=number)
+                answered = await self._continuing.forward(request, page)
             if answered.size_bytes <= limits.list_bytes:
                 return Relayed(answered.payload)
         raise AnswerTooLarge(f"an item is too large to pass on: ask {request.service}")
 
 
-def _page_of(request: Request) -> PageRequest | None:
+def _nodes_seen(request: Request, answered: ForwardedAnswer) -> list[NodeKey]:
+    """Return the nodes that are there, as the answer shows."""
     match request.question:
-        case ItemsQuestion(page=page) | NodeItemsQuestion(page=page):
-            return page
-        case ServiceItemsQuestion(page=page):
-            return page
-    return None
+        case ItemsQuestion(node=node) | NodeInfoQuestion(node=node) | NodeItemsQuestion(node=node):
+            return [NodeKey(request.service, node)]
+        case ServiceItemsQuestion():
+            nodes = [item.node for item in answered.disco_items or ()]
+            return [NodeKey(request.service, node) for node in nodes if node is not None]
+    return []
 
 
-def _is_whole_list(request: Request) -> bool:
+def _is_list(answered: ForwardedAnswer) -> bool:
+    return answered.items is not None or answered.disco_items is not None
+
+
+def _is_pageable(request: Request) -> bool:
     question = request.question
-    return isinstance(question, ItemsQuestion) and not question.item_ids
+    if isinstance(question, ItemsQuestion):
+        return not question.item_ids
+    return isinstance(question, NodeItemsQuestion)
 
 
 def _asks_for_newest(request: Request) -> bool:
     question = request.question
     return isinstance(question, ItemsQuestion) and question.max_items is not None
-
-
-def _tokens(answered: ForwardedAnswer) -> Sequence[str] | None:
-    if answered.items is not None:
-        return [item.item_id for item in answered.items]
-    if answered.disco_items is not None:
-        return [disco_token(item) for item in answered.disco_items]
-    return None
-
-
-def disco_token(item: DiscoItem) -> str:
-    """Return what tells an item of disco#items from the others: node, item id, or address."""
-    return item.node or item.name or item.jid
 
 
 def _sizes(answered: ForwardedAnswer) -> list[int]:

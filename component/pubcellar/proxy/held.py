@@ -14,9 +14,11 @@ from pubcellar.core.answering import (
     plan_disco_items,
     plan_items,
 )
-from pubcellar.core.errors import AnswerTooLarge, ItemNotFound
-from pubcellar.core.records import NodeRecord, StoredPage
+from pubcellar.core.errors import AnswerTooLarge
+from pubcellar.core.paging import is_of_service, token_of
+from pubcellar.core.records import NodeRecord
 from pubcellar.core.states import NodeState
+from pubcellar.core.traits import ServiceTraits
 from pubcellar.core.values import (
     Answer,
     DiscoItem,
@@ -27,12 +29,11 @@ from pubcellar.core.values import (
     NodeInfoQuestion,
     NodeItemsQuestion,
     NodeKey,
-    PageInfo,
     PageRequest,
     Relayed,
 )
 from pubcellar.proxy.forwarding import disco_item_bytes
-from pubcellar.proxy.learning import service_traits
+from pubcellar.proxy.learning import traits_of
 from pubcellar.proxy.nodes import Nodes
 from pubcellar.proxy.parts import Parts
 
@@ -56,8 +57,15 @@ class Held:
         self._nodes = nodes
         self._look_at = look_at
 
-    async def answer(self, key: NodeKey, question: NodeQuestion) -> Answer | None:
+    async def answer(
+        self, key: NodeKey, question: NodeQuestion, *, in_outage: bool = False
+    ) -> Answer | None:
         """Return the answer from the database; None where the service must be asked.
+
+        Args:
+            key: the node.
+            question: what is asked.
+            in_outage: whether the service cannot be asked.
 
         Raises:
             ItemNotFound: the page asked for begins at an item that is not there.
@@ -69,45 +77,46 @@ class Held:
             record = entry.record
             if record is None or not _may_be_answered(record):
                 return None
-            answer = await self._read(record, question)
+            answer = await self._read(record, question, in_outage)
             if entry.is_loaded and entry.record is not None and _is_same(entry.record, record):
                 return answer
         return None
 
-    async def _read(self, record: NodeRecord, question: NodeQuestion) -> Answer | None:
+    async def _read(
+        self, record: NodeRecord, question: NodeQuestion, in_outage: bool
+    ) -> Answer | None:
         match question:
             case NodeInfoQuestion():
                 return None if record.info is None else Relayed(record.info)
             case NodeItemsQuestion():
-                return await self._read_disco_items(record, question)
+                return await self._read_disco_items(record, question, in_outage)
             case ItemsQuestion():
-                return await self._read_items(record, question)
+                return await self._read_items(record, question, in_outage)
 
-    async def _read_items(self, record: NodeRecord, question: ItemsQuestion) -> Answer | None:
+    async def _read_items(
+        self, record: NodeRecord, question: ItemsQuestion, in_outage: bool
+    ) -> Answer | None:
         limits = self._parts.limits
-        traits = await service_traits(self._parts.store, record.key.service)
+        traits = await self._traits(record, in_outage)
         plan = plan_items(question, traits, limits.paging, record.item_count)
         if plan is None:
-            if has_one_form(question):
+            if has_one_form(question) and not _is_for_service(question):
                 self._look_at(record.key)
             return None
         if isinstance(plan, IdsPlan):
             return await self._read_ids(record, plan)
-        try:
-            page = await self._parts.store.page(
-                record.key,
-                plan.page,
-                newest_first=plan.newest_first,
-                max_bytes=limits.list_bytes,
-            )
-        except ItemNotFound:
-            if plan.is_ours:
-                raise
-            return None
+        page = await self._parts.store.page(
+            record.key, plan.page, newest_first=plan.newest_first, max_bytes=limits.list_bytes
+        )
         if page.is_cut and not page.items:
             raise AnswerTooLarge(f"an item is too large to pass on: ask {record.key.service}")
+        if page.is_cut and plan.is_turned and not plan.with_set:
+            # What follows is paged the other way round.
+            return None
+        ids = [item.item_id for item in page.items]
         is_paged = plan.with_set or page.is_cut
-        return ItemsAnswer(question.node, page.items, _info_of(page) if is_paged else None)
+        info = plan.page_info(ids, page.first_index, page.count) if is_paged else None
+        return ItemsAnswer(question.node, page.items, info)
 
     async def _read_ids(self, record: NodeRecord, plan: IdsPlan) -> Answer | None:
         held = await self._parts.store.items_by_id(record.key, plan.item_ids)
@@ -123,12 +132,13 @@ class Held:
         return ItemsAnswer(record.key.node, tuple(items))
 
     async def _read_disco_items(
-        self, record: NodeRecord, question: NodeItemsQuestion
+        self, record: NodeRecord, question: NodeItemsQuestion, in_outage: bool
     ) -> Answer | None:
-        traits = await service_traits(self._parts.store, record.key.service)
+        traits = await self._traits(record, in_outage)
         plan = plan_disco_items(question, traits, self._parts.limits.paging, record.item_count)
         if plan is None:
-            self._look_at(record.key)
+            if not _is_for_service(question):
+                self._look_at(record.key)
             return None
         page = await self._parts.store.id_page(
             record.key, plan.page, newest_first=plan.newest_first
@@ -137,9 +147,12 @@ class Held:
         size = sum(disco_item_bytes(item) for item in items)
         if size > self._parts.limits.list_bytes:
             return await self._cut_disco_items(record, plan, items)
-        first, last = (page.item_ids[0], page.item_ids[-1]) if items else (None, None)
-        info = PageInfo(page.count, first, last, page.first_index)
+        info = plan.page_info(page.item_ids, page.first_index, page.count)
         return DiscoItemsAnswer(question.node, items, info if plan.with_set else None)
+
+    async def _traits(self, record: NodeRecord, in_outage: bool) -> ServiceTraits:
+        entry = self._nodes.entry(record.key)
+        return await traits_of(self._parts.store, entry, in_outage=in_outage)
 
     async def _cut_disco_items(
         self, record: NodeRecord, plan: PagePlan, items: tuple[DiscoItem, ...]
@@ -156,8 +169,15 @@ class Held:
         smaller = PageRequest(number, plan.page.after, plan.page.before, plan.page.index)
         page = await self._parts.store.id_page(record.key, smaller, newest_first=plan.newest_first)
         found = tuple(DiscoItem(record.key.service, name=one) for one in page.item_ids)
-        info = PageInfo(page.count, page.item_ids[0], page.item_ids[-1], page.first_index)
+        info = plan.page_info(page.item_ids, page.first_index, page.count)
         return DiscoItemsAnswer(record.key.node, found, info)
+
+
+def _is_for_service(question: ItemsQuestion | NodeItemsQuestion) -> bool:
+    """Tell whether only the service can know what page is meant, whatever we knew of its habits."""
+    if isinstance(question, NodeItemsQuestion):
+        return question.page is not None and token_of(question.page) is None
+    return question.page is not None and is_of_service(question.page)
 
 
 def _may_be_answered(record: NodeRecord) -> bool:
@@ -167,9 +187,3 @@ def _may_be_answered(record: NodeRecord) -> bool:
 
 def _is_same(now: NodeRecord, before: NodeRecord) -> bool:
     return _may_be_answered(now) and now.generation == before.generation
-
-
-def _info_of(page: StoredPage) -> PageInfo:
-    if not page.items:
-        return PageInfo(count=page.count)
-    return PageInfo(page.count, page.items[0].item_id, page.items[-1].item_id, page.first_index)

@@ -7,27 +7,35 @@ number at a time.
 import asyncio
 import logging
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pubcellar.core.errors import StorageError
+from pubcellar.core.freshness import READ_LATELY, VERIFY_FIRST, verify_after
 from pubcellar.core.ports import Clock
 from pubcellar.core.values import BareJID, NodeKey
 from pubcellar.proxy.health import Health
-from pubcellar.proxy.nodes import Nodes, Work
+from pubcellar.proxy.node_entry import Work
+from pubcellar.proxy.nodes import Nodes
 from pubcellar.proxy.parts import Parts
 from pubcellar.proxy.reconsidering import Reconsidering
 from pubcellar.proxy.retrieving import Retrieving
+from pubcellar.proxy.room import Room
 from pubcellar.proxy.worker import Workers
 
 log = logging.getLogger(__name__)
 
 ROUND_SECONDS = 1.0
-JITTER_SECONDS = 0.5
-READ_LATELY = timedelta(days=1)
+HURRIED_SECONDS = 0.25
+"""Between rounds, while more is due than can be done at a time."""
+JITTER = 0.5
+RESUMABLE_FOR = timedelta(days=1)
+"""How long what is staged waits for its synchronisation to go on."""
+MOST_BUSY = 100
+"""Services of which something is looked after at once; of most of them one node."""
 WIND_UP_EVERY = timedelta(minutes=1)
 """How often it is looked for nodes to unsubscribe from or to forget, while there are none."""
-VERIFY_AHEAD = 0.8
-"""Part of `verify_every` after which contents are verified, so that they are in time."""
+MOST_CANDIDATES = 200
+"""Nodes to be verified soon; so many are looked at in a round."""
 
 
 class Mending:
@@ -41,6 +49,7 @@ class Mending:
         retrieving: Retrieving,
         health: Health,
         reconsidering: Reconsidering,
+        room: Room,
     ) -> None:
         self._parts = parts
         self._nodes = nodes
@@ -48,9 +57,11 @@ class Mending:
         self._retrieving = retrieving
         self._health = health
         self._reconsidering = reconsidering
+        self._room = room
         # What happened before we were started went unnoticed too.
         self._lost: set[BareJID | None] = {None}
         self._is_connected = False
+        self._is_behind = False
         self._wind_up_at = parts.clock.now()
         self._turn = asyncio.Lock()
 
@@ -72,19 +83,31 @@ class Mending:
         """Do one round after another until cancelled."""
         while True:
             await self.round()
-            await clock.sleep(ROUND_SECONDS + random.uniform(0, JITTER_SECONDS))
+            pause = HURRIED_SECONDS if self._is_behind else ROUND_SECONDS
+            await clock.sleep(pause * (1 + random.uniform(0, JITTER)))
 
     async def round(self) -> None:
         """Do what is due; what the database cannot take now is tried again in the next round."""
         try:
             async with self._turn:
+                self._nodes.limit_bytes()
+                await self._check_database()
                 await self.note_losses()
                 await self.write_down_reads()
                 if self._is_connected:
+                    self._health.probe_due()
                     await self._wake_due()
                     await self._wind_up()
+                    await self._room.make()
         except StorageError as error:
-            log.error("the database failed, requests are forwarded: %s", error)
+            log.debug("the database failed, this round is left out: %s", error)
+
+    async def _check_database(self) -> None:
+        """See whether the database works, and is as we left it; raises StoreUnavailable."""
+        if await self._parts.store.check():
+            log.warning("the database may have been changed by others: all nodes are in doubt")
+            self._reconsidering.begin_anew()
+            self.lost(None)
 
     async def note_losses(self) -> None:
         """Tell the database whose nodes are in doubt; one statement, however many there are.
@@ -126,26 +149,48 @@ class Mending:
         now = self._parts.clock.now()
         for key in self._nodes.unfinished(now):
             self._workers.wake(key)
-        room = 2 * self._parts.limits.max_synchronisations - self._workers.busy
+        limits, busy = self._parts.limits, self._workers.busy
+        room = 2 * limits.max_synchronisations - busy.total()
+        most = 2 * limits.max_synchronisations_per_service
+        crowded = [service for service, number in busy.items() if number >= most]
+        self._is_behind = room <= 0
         if room <= 0:
+            # Services of which nothing is looked after must not wait for those that are slow.
+            if len(busy) < MOST_BUSY:
+                await self._mend(now, 1, list(busy))
             return
-        held_back = self._health.held_back(now)
-        due = await self._parts.store.nodes_to_mend(now, room, held_back)
+        due = await self._mend(now, room, crowded)
+        verify = await self._to_verify(now)
+        for key in verify[: room - due]:
+            self._nodes.entry(key).ask(Work.VERIFY_IDS | Work.COMPARE, is_doubtful=False)
+            self._workers.wake(key)
+        self._is_behind = due + len(verify) >= room
+
+    async def _to_verify(self, now: datetime) -> list[NodeKey]:
+        """Return nodes whose contents are to be verified, each in its own part of the time."""
+        policy = self._parts.policy
+        found = await self._parts.store.nodes_to_verify(
+            now - policy.verify_every * VERIFY_FIRST, now - READ_LATELY, MOST_CANDIDATES
+        )
+        return [
+            key
+            for key, verified_at in found.items()
+            if verified_at is None or now - verified_at > verify_after(key, policy)
+        ]
+
+    async def _mend(self, now: datetime, limit: int, excluding: list[BareJID]) -> int:
+        """Set to work on nodes in doubt, but none of these services; return how many."""
+        elsewhere = [*self._health.held_back(), *excluding]
+        due = await self._parts.store.nodes_to_mend(now, limit, elsewhere)
         for key in due:
             if self._parts.is_allowed(key.service):
                 self._workers.wake(key)
             else:
                 await self._forget_not_allowed(key)
-        verified_before = now - self._parts.policy.verify_every * VERIFY_AHEAD
-        stale = await self._parts.store.nodes_to_verify(
-            verified_before, now - READ_LATELY, room - len(due)
-        )
-        for key in stale:
-            self._nodes.entry(key).ask(Work.VERIFY_IDS, is_doubtful=False)
-            self._workers.wake(key)
+        return len(due)
 
     async def _wind_up(self) -> None:
-        """See to nodes that are not held any more: our subscriptions, and what is set aside."""
+        """See to what is left of nodes that are not held, or not fetched, any more."""
         now = self._parts.clock.now()
         if now < self._wind_up_at:
             return
@@ -156,7 +201,7 @@ class Mending:
             self._nodes.entry(key).ask(Work.FORGET, is_doubtful=False)
             self._workers.wake(key)
         subscribed = await self._parts.store.nodes_to_unsubscribe(
-            now, number, self._health.held_back(now)
+            now, number, self._health.held_back()
         )
         for key in subscribed:
             if self._parts.is_allowed(key.service):
@@ -164,7 +209,8 @@ class Mending:
                 self._workers.wake(key)
             else:
                 await self._forget_not_allowed(key)
-        if not (subscribed or old):
+        abandoned = await self._parts.store.discard_abandoned(now - RESUMABLE_FOR, number)
+        if not (subscribed or old or abandoned):
             self._wind_up_at = now + WIND_UP_EVERY
 
     async def _forget_not_allowed(self, key: NodeKey) -> None:

@@ -4,105 +4,21 @@ The database is the truth; an entry here keeps a node's record at hand, and what
 about the node. Entries that nothing is to be done about are let go, least recently used first.
 """
 
-import asyncio
-from collections import Counter, OrderedDict, deque
-from datetime import datetime
-from enum import Flag, auto
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from itertools import islice
 
 from pubcellar.core.events import Change
-from pubcellar.core.records import NodeRecord
 from pubcellar.core.store import Store
 from pubcellar.core.values import BareJID, NodeKey
+from pubcellar.proxy.entry_bytes import EntryBytes, change_bytes, entry_bytes
+from pubcellar.proxy.node_entry import Interrupted, NodeEntry, Work
 
 MOST_ENTRIES = 20_000
 MOST_CHANGES = 10_000
 MOST_LOOKED_AT = 100
-
-
-class Work(Flag):
-    """What is to be done about a node, besides applying the changes in its inbox."""
-
-    NOTHING = 0
-    VERIFY_INFO = auto()
-    """Ask for its access model and metadata."""
-    VERIFY_IDS = auto()
-    """Compare the ids of its items."""
-    VERIFY_OLDEST = auto()
-    """See whether the service has dropped the oldest items to make room."""
-    EVICT = auto()
-    """Drop it, to make room for another one."""
-    FORGET = auto()
-    """Drop it, if it is still set aside."""
-    UNSUBSCRIBE = auto()
-    """End our subscription, if it is still not to be held."""
-    SYNCHRONISE = auto()
-    """Fetch all of it."""
-
-
-class Interrupted(Exception):
-    """Notifications may have been lost while something was under way: it must not be believed."""
-
-
-class NodeEntry:
-    """One node: its record, the changes to be applied, and the work to be done.
-
-    Attributes:
-        key: the node.
-        record: as the database has it; None while unknown or not loaded.
-        is_loaded: whether `record` is what the database has.
-        inbox: changes that came as notifications and are not in the database yet, oldest first.
-        arrivals: how many changes ever came.
-        overflows: how often the inbox was too small, and its changes were lost.
-        work: what is to be done.
-        is_doubtful: whether, until that is done, the database may be wrong.
-        worker: the one task that may write; None when there is nothing to do.
-        republished: an item id, and all ids before it was published again; they teach the service's
-            rule, until that is known.
-        plain_ids: ids in a plain items answer seen lately, in its order; they teach the order.
-        not_before: when failed work may be tried again.
-        outage: the exception that ended the last work, if the service could not be reached.
-        loading: held while the record is read.
-        step_done: set whenever the worker has done something, or ended.
-    """
-
-    def __init__(self, key: NodeKey) -> None:
-        self.key = key
-        self.record: NodeRecord | None = None
-        self.is_loaded = False
-        self.inbox: deque[Change] = deque()
-        self.arrivals = 0
-        self.overflows = 0
-        self.work = Work.NOTHING
-        self.is_doubtful = False
-        self.worker: asyncio.Task[None] | None = None
-        self.republished: tuple[str, tuple[str, ...]] | None = None
-        self.plain_ids: tuple[str, ...] = ()
-        self.not_before: datetime | None = None
-        self.outage: Exception | None = None
-        self.loading = asyncio.Lock()
-        self.step_done = asyncio.Event()
-
-    @property
-    def is_in_doubt(self) -> bool:
-        """Whether something has happened that the database does not show yet."""
-        return self.is_doubtful or bool(self.inbox)
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether the entry holds nothing that the database does not."""
-        return self.worker is None and not self.inbox and self.work is Work.NOTHING
-
-    def ask(self, work: Work, *, is_doubtful: bool) -> None:
-        """Add to the work to be done; `is_doubtful` until then, or a matter of routine."""
-        self.work |= work
-        self.is_doubtful = self.is_doubtful or is_doubtful
-
-    def done(self, work: Work) -> None:
-        """Take off what has been done; without work left there is no doubt left."""
-        self.work &= ~work
-        if self.work is Work.NOTHING:
-            self.is_doubtful = False
+MOST_SERVICES = 10_000
 
 
 class Nodes:
@@ -111,6 +27,7 @@ class Nodes:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._entries: OrderedDict[NodeKey, NodeEntry] = OrderedDict()
+        self._bytes = EntryBytes(self._entries)
         self._followed: set[NodeKey] = set()
         self._followed_of: Counter[BareJID] = Counter()
         self._heard: set[NodeKey] = set()
@@ -120,6 +37,7 @@ class Nodes:
         self._is_trusted = False
         self._has_begun = False
         self._doubted: set[BareJID] = set()
+        self._orders_seen_at: dict[BareJID, datetime] = {}
 
     def entry(self, key: NodeKey) -> NodeEntry:
         """Return the entry of a node, perhaps a new one that is not loaded."""
@@ -144,6 +62,21 @@ class Nodes:
                 if turn == self._turn and self._entries.get(key) is entry:
                     entry.record = record
                     entry.is_loaded = True
+                    self._bytes.grew(entry_bytes(entry))
+                    return entry
+
+    def take_in(self, entry: NodeEntry, changes: Sequence[Change]) -> None:
+        """Put changes into the inbox of an entry; too many are thrown away, and it is fetched."""
+        entry.arrivals += len(changes)
+        entry.inbox.extend(changes)
+        if len(entry.inbox) > MOST_CHANGES:
+            entry.overflow()
+        else:
+            self._bytes.grew(sum(map(change_bytes, changes)))
+
+    def limit_bytes(self) -> None:
+        """Let entries give way if they take too much memory; to be called now and then."""
+        self._bytes.limit()
 
     def release(self, key: NodeKey) -> None:
         """Let go of the entry of a node that nothing is known about, nor to be done."""
@@ -249,7 +182,13 @@ class Nodes:
         if service is None:
             self._epoch += 1
             self._is_trusted = False
+            self._orders_seen_at.clear()
         else:
+            self._orders_seen_at.pop(service, None)
+            if len(self._service_epochs) >= MOST_SERVICES:
+                # To forget them all is to believe no work that is under way.
+                self._epoch += 1
+                self._service_epochs.clear()
             self._service_epochs[service] = self._service_epochs.get(service, 0) + 1
             self._doubted.add(service)
         for key in [key for key in self._followed if service in (None, key.service)]:
@@ -270,6 +209,27 @@ class Nodes:
         else:
             self._doubted.discard(service)
 
+    def are_orders_due(self, service: BareJID, now: datetime, every: timedelta) -> bool:
+        """Tell whether the orders of a node of the service are to be seen anew.
+
+        So it is now and then, and whenever the service may have been another one meanwhile.
+        """
+        seen_at = self._orders_seen_at.get(service)
+        return seen_at is None or now - seen_at >= every
+
+    def orders_seen(self, service: BareJID, now: datetime) -> None:
+        """The orders of a node of the service have been seen anew."""
+        if len(self._orders_seen_at) >= MOST_ENTRIES:
+            self._orders_seen_at.clear()
+        self._orders_seen_at[service] = now
+
+    def forget_orders(self, of: NodeEntry) -> None:
+        """The service's habits have changed: only this node's orders are known."""
+        for entry in self._entries.values():
+            if entry.key.service == of.key.service and entry is not of:
+                entry.orders.clear()
+                entry.looked_at = None
+
     def _forget_entries(self, service: BareJID | None) -> None:
         self._turn += 1
         for key, entry in list(self._entries.items()):
@@ -280,5 +240,6 @@ class Nodes:
             else:
                 # Its worker will find that the epoch has changed, and load the record anew.
                 entry.inbox.clear()
+                entry.orders.clear()
                 entry.is_loaded = False
                 entry.work, entry.is_doubtful = Work.NOTHING, False

@@ -1,11 +1,13 @@
 """What every use case is given: the ports, the clocks and the limits."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pubcellar.core.answering import Paging
+from pubcellar.core.breaker import BreakerPolicy
 from pubcellar.core.counters import Counters
+from pubcellar.core.failures import FailureLives
 from pubcellar.core.freshness import FreshnessPolicy
 from pubcellar.core.ports import Analysers, Clock, Forwarder, ServiceReader
 from pubcellar.core.store import Store
@@ -27,15 +29,30 @@ class Limits:
     retry_at_most: timedelta = timedelta(hours=1)
     page_size: int = 100
     max_synchronisations: int = 4
+    max_synchronisations_per_service: int = 2
+    synchronisation_patience: timedelta = timedelta(minutes=5)
     max_nodes: int = 10_000
+    max_database_bytes: int = 1024 * 1024 * 1024
+    max_new_nodes_per_requester: int = 600
+    max_new_nodes_per_service: int = 6_000
     max_items_per_node: int = 100_000
     max_item_bytes: int = 256 * 1024
     max_stanza_bytes: int = 480 * 1024
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
+    failure_lives: FailureLives = field(default_factory=FailureLives)
 
     @property
     def list_bytes(self) -> int:
         """How many bytes the items of one answer may have together."""
         return self.max_stanza_bytes - ENVELOPE_BYTES
+
+    @property
+    def max_node_bytes(self) -> int:
+        """How many bytes the items of one node may have together, of which two sets may be there.
+
+        No node is worth all the others.
+        """
+        return self.max_database_bytes // 4
 
     def retry_at(self, now: datetime, failures: int) -> datetime:
         """Return when to try again after so many failures in a row: later after each."""

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from pubcellar.core.counters import Happened
-from pubcellar.core.errors import ProxyError, UpstreamUnreachable
+from pubcellar.core.errors import ProxyError
 from pubcellar.core.events import Deleted, Event, Published, Purged, Retracted
+from pubcellar.core.failures import FailureKind, FailureMemory
 from pubcellar.core.states import NodeState
 from pubcellar.core.values import (
     Answer,
@@ -22,11 +24,15 @@ from pubcellar.proxy.analysing import Analysing
 from pubcellar.proxy.forwarding import Forwarding
 from pubcellar.proxy.health import Health
 from pubcellar.proxy.mending import Mending
-from pubcellar.proxy.nodes import MOST_CHANGES, NodeEntry, Nodes, Work
+from pubcellar.proxy.node_entry import NodeEntry, Work
+from pubcellar.proxy.nodes import Nodes
 from pubcellar.proxy.parts import Parts
 from pubcellar.proxy.reconsidering import Reconsidering
 from pubcellar.proxy.retrieving import Retrieving
+from pubcellar.proxy.room import Room
 from pubcellar.proxy.services import Services
+from pubcellar.proxy.stale import StaleAnswers
+from pubcellar.proxy.watching import WatchedForwarder, WatchedReader
 from pubcellar.proxy.withdrawing import Withdrawing
 from pubcellar.proxy.worker import Workers
 
@@ -39,19 +45,43 @@ class Proxy:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._nodes = Nodes(parts.store)
-        self._health = Health(parts.limits.retry_at)
-        reconsidering = Reconsidering(parts, Withdrawing(parts, self._nodes))
-        self._workers = Workers(
-            parts, self._nodes, reconsidering, self._unreachable, self._reachable
+        self._failures = FailureMemory(parts.limits.failure_lives)
+        self._health = Health(
+            parts.limits,
+            parts.reader,
+            parts.clock,
+            parts.counters,
+            is_followed=self._nodes.follows,
+            listener=self,
         )
-        self._forwarding = Forwarding(parts, self._reachable)
-        self._services = Services(parts, self._forwarding)
-        self._analysing = Analysing(parts, self._nodes, self._workers)
+        parts = self._parts = replace(
+            parts,
+            forwarder=WatchedForwarder(parts.forwarder, self._health),
+            reader=WatchedReader(parts.reader, self._health, self._failures.node_seen),
+        )
+        reconsidering = Reconsidering(parts, Withdrawing(parts, self._nodes))
+        self._workers = Workers(parts, self._nodes, reconsidering, self._health.is_away)
+        self._forwarding = Forwarding(parts, self._health, self._failures)
+        stale_answers = StaleAnswers(parts.counters, parts.clock)
+        self._services = Services(parts, self._forwarding, stale_answers)
+        room = Room(parts, self._nodes, self._workers)
+        self._analysing = Analysing(parts, self._nodes, self._workers, room)
         self._retrieving = Retrieving(
-            parts, self._nodes, self._workers, self._forwarding, self._analysing
+            parts,
+            self._nodes,
+            self._workers,
+            self._forwarding,
+            self._analysing,
+            stale_answers,
         )
         self._mending = Mending(
-            parts, self._nodes, self._workers, self._retrieving, self._health, reconsidering
+            parts,
+            self._nodes,
+            self._workers,
+            self._retrieving,
+            self._health,
+            reconsidering,
+            room,
         )
         self._round: asyncio.Task[None] | None = None
 
@@ -68,6 +98,7 @@ class Proxy:
         if self._round is not None:
             self._round.cancel()
             await asyncio.gather(self._round, return_exceptions=True)
+        await self._health.stop()
         await self._analysing.stop()
         await self._workers.stop()
         try:
@@ -87,14 +118,6 @@ class Proxy:
         Raises:
             ProxyError: the read is answered with an error instead.
         """
-        try:
-            answer = await self._retrieve(request, trust_cache)
-        except UpstreamUnreachable:
-            self._unreachable(request.service)
-            raise
-        return answer
-
-    async def _retrieve(self, request: Request, trust_cache: bool) -> Answer:
         match request.question:
             case ServiceInfoQuestion():
                 return await self._services.info(request)
@@ -106,23 +129,29 @@ class Proxy:
                 answered = await self._forwarding.forward(request)
                 return await self._forwarding.shaped(request, answered, service_pages=True)
 
-    def _unreachable(self, service: BareJID) -> None:
-        """The service is away: its notifications, if we expect any, may be lost from now on."""
-        was_away = self._health.is_away(service)
-        self._health.failed(service, self._parts.clock.now())
-        if not was_away and self._nodes.follows(service):
-            log.warning("the service %s cannot be reached: its nodes are in doubt", service)
-            self._mending.lost(service)
-            self._begin_round()
+    # Outages
 
-    def _reachable(self, service: BareJID) -> None:
-        """The service answered; if it had been away, its nodes are revalidated now."""
-        if self._health.answered(service):
-            log.info("the service %s can be reached again", service)
+    def went_away(self, service: BareJID) -> None:
+        """The service does not answer: its notifications may be lost from now on."""
+        log.info("the service %s cannot be reached: its nodes are in doubt", service)
+        self._mending.lost(service)
+        self._begin_round()
+
+    def came_back(self, service: BareJID, *, was_away: bool, was_doubted: bool) -> None:
+        """The service answered; if its nodes are in doubt, they are revalidated now."""
+        self._failures.forget(service, FailureKind.UNREACHABLE)
+        if was_away:
+            self._failures.forget(service, FailureKind.TIMEOUT)
+        if was_doubted:
             self._mending.lost(service)
             self._begin_round()
 
     # Notifications
+
+    def heard_from(self, service: BareJID) -> None:
+        """This address has notified us of something, be it of interest or not: it is there."""
+        self._failures.service_heard(service)
+        self._health.heard_from(service)
 
     def notified(self, event: Event) -> None:
         """Take a notification that came to the component's own address.
@@ -136,12 +165,7 @@ class Proxy:
         entry = self._nodes.entry(event.key)
         if _shows_that_we_are_notified(event, entry):
             self._nodes.heard(event.key)
-        entry.arrivals += len(event.changes)
-        entry.inbox.extend(event.changes)
-        if len(entry.inbox) > MOST_CHANGES:
-            entry.inbox.clear()
-            entry.overflows += 1
-            entry.ask(Work.SYNCHRONISE, is_doubtful=True)
+        self._nodes.take_in(entry, event.changes)
         if any(isinstance(change, Deleted) for change in event.changes):
             self._services.forget_lists(event.key.service)
         self._workers.wake(event.key)
@@ -160,6 +184,8 @@ class Proxy:
 
     def stream_opened(self) -> None:
         """The stream is up: revalidate what is held."""
+        self._health.forget()
+        self._failures.clear()
         self._mending.connected()
         self._begin_round()
 

@@ -17,7 +17,7 @@ from pubcellar.core.ports import Claim
 from pubcellar.core.records import HeldNode
 from pubcellar.core.states import NodeState
 from pubcellar.core.values import NodeKey
-from pubcellar.proxy.nodes import NodeEntry
+from pubcellar.proxy.node_entry import NodeEntry
 from pubcellar.proxy.parts import Parts
 from pubcellar.proxy.withdrawing import Withdrawing
 
@@ -36,6 +36,10 @@ class Reconsidering:
         # The analyser that takes a node now, and by which namespace. No more nodes than there were
         # at the start.
         self._to_ask: dict[NodeKey, tuple[str, str | None]] = {}
+
+    def begin_anew(self) -> None:
+        """What the database holds is not what was gone through: the next call does it again."""
+        self._is_done = False
 
     async def go_through(self) -> None:
         """Look at every node that is held or set aside, in the first call that succeeds.

@@ -6,15 +6,24 @@ from datetime import datetime
 from pubcellar.core.access import is_shared
 from pubcellar.core.counters import Happened
 from pubcellar.core.errors import (
+    ItemNotFound,
     StoreUnavailable,
     UpstreamRefused,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
 from pubcellar.core.freshness import Answer as AnswerDecision
-from pubcellar.core.freshness import Decision, FollowUp, Forward, VerifyAccess, decide
+from pubcellar.core.freshness import (
+    Decision,
+    FollowUp,
+    Forward,
+    VerifyAccess,
+    decide,
+    forward_unverified,
+)
 from pubcellar.core.ports import ForwardedAnswer
 from pubcellar.core.states import NodeState
+from pubcellar.core.traits import direction
 from pubcellar.core.values import (
     Answer,
     ItemsQuestion,
@@ -25,8 +34,10 @@ from pubcellar.proxy.analysing import Analysing
 from pubcellar.proxy.forwarding import Forwarding
 from pubcellar.proxy.held import Held, NodeQuestion
 from pubcellar.proxy.learning import Learning, service_traits
-from pubcellar.proxy.nodes import NodeEntry, Nodes, Work
+from pubcellar.proxy.node_entry import NodeEntry, Work
+from pubcellar.proxy.nodes import Nodes
 from pubcellar.proxy.parts import Parts
+from pubcellar.proxy.stale import StaleAnswers
 from pubcellar.proxy.worker import Workers
 
 log = logging.getLogger(__name__)
@@ -47,12 +58,14 @@ class Retrieving:
         workers: Workers,
         forwarding: Forwarding,
         analysing: Analysing,
+        stale_answers: StaleAnswers,
     ) -> None:
         self._parts = parts
         self._nodes = nodes
         self._workers = workers
         self._forwarding = forwarding
         self._analysing = analysing
+        self._stale_answers = stale_answers
         self._learning = Learning(parts)
         self._held = Held(parts, nodes, self._look_at)
         self.reads: dict[NodeKey, datetime] = {}
@@ -90,7 +103,7 @@ class Retrieving:
                     return answer
         except StoreUnavailable as error:
             self._parts.counters.count(Happened.STORE_UNAVAILABLE)
-            log.error("the database failed, the request is forwarded: %s", error)
+            log.debug("the database failed, the request is forwarded: %s", error)
             decision = Forward()
         if not isinstance(decision, Forward):
             decision = Forward()
@@ -99,6 +112,8 @@ class Retrieving:
     # Deciding
 
     async def _decide(self, key: NodeKey) -> Decision:
+        # What is in memory alone could be answered without it, and could not be kept current.
+        self._parts.store.require_working()
         entry = await self._nodes.loaded(key)
         if entry.inbox and not entry.is_doubtful:
             await self._workers.settled(entry, SETTLE_SECONDS)
@@ -113,6 +128,7 @@ class Retrieving:
             self._parts.policy,
             in_doubt=in_doubt,
             is_notified=self._nodes.is_notified(key),
+            hints=entry.hints,
         )
 
     async def _verify_access(self, key: NodeKey) -> tuple[Decision, Exception | None]:
@@ -122,12 +138,25 @@ class Retrieving:
         self._workers.wake(key)
         await self._workers.done(entry, Work.VERIFY_INFO, VERIFY_SECONDS)
         decision = await self._decide(key)
-        is_unverified = isinstance(decision, VerifyAccess)
-        return Forward(FollowUp.WORK) if is_unverified else decision, entry.outage
+        record = self._nodes.entry(key).record
+        if isinstance(decision, VerifyAccess) and record is not None:
+            # Perhaps the service is slow, perhaps it is away: the forwarded read will tell.
+            now = self._parts.clock.now()
+            decision = forward_unverified(record, now, self._parts.policy)
+        return decision, entry.outage
 
     def _look_at(self, key: NodeKey) -> None:
-        """The service's habits are not known well enough: have them looked at."""
-        self._nodes.entry(key).ask(Work.VERIFY_IDS, is_doubtful=False)
+        """The service's habits are not known well enough: have them looked at.
+
+        What has not shown them will not do so again at once.
+        """
+        entry, now = self._nodes.entry(key), self._parts.clock.now()
+        if entry.looked_at is not None:
+            looked_at, arrivals = entry.looked_at
+            if entry.arrivals == arrivals and now - looked_at < self._parts.policy.verify_every:
+                return
+        entry.looked_at = now, entry.arrivals
+        entry.ask(Work.VERIFY_IDS, is_doubtful=False)
         self._workers.wake(key)
 
     # Forwarding
@@ -148,8 +177,13 @@ class Retrieving:
             if decision.may_answer_stale and outage is not None:
                 # It was away a moment ago: the requester need not wait for that a second time.
                 raise outage
-            answered = await self._forwarding.forward(request, is_shared=is_open)
-        except UpstreamRefused:
+            answered = await self._forwarding.forward(
+                request,
+                is_shared=is_open,
+                may_wait=not decision.may_answer_stale,
+                arrivals=entry.arrivals,
+            )
+        except (ItemNotFound, UpstreamRefused):
             self._nodes.release(key)
             raise
         except (UpstreamUnreachable, UpstreamTimeout):
@@ -162,7 +196,7 @@ class Retrieving:
         self._nodes.release(key)
         if isinstance(question, ItemsQuestion):
             if decision.follow_up is FollowUp.ANALYSE:
-                self._analysing.begin(key, question, answered)
+                self._analysing.begin(request.requester.bare, key, question, answered)
             await self._observe(entry, question, answered)
         return await self._shaped(request, key, answered)
 
@@ -187,14 +221,14 @@ class Retrieving:
         if not decision.may_answer_stale or not self._nodes.has_begun:
             return None
         try:
-            answer = await self._held.answer(key, question)
+            answer = await self._held.answer(key, question, in_outage=True)
         except StoreUnavailable:
             return None
         if answer is not None:
+            record = self._nodes.entry(key).record
+            verified_at = None if record is None else record.items_verified_at
+            self._stale_answers.note(key.service, key.node, verified_at)
             self._answered(request, key, Happened.ANSWERED_STALE)
-            log.warning(
-                "answered stale, the service is away service=%s node=%r", key.service, key.node
-            )
         return answer
 
     async def _shaped(self, request: Request, key: NodeKey, answered: ForwardedAnswer) -> Answer:
@@ -215,12 +249,11 @@ class Retrieving:
         if record.state is not NodeState.LIVE or record.item_count != len(answered.items):
             return
         try:
-            if (await service_traits(self._parts.store, key.service)).items_newest_first is None:
+            if "items_newest_first" not in entry.orders:
                 held = await self._parts.store.item_ids(key)
                 ids = [item.item_id for item in answered.items]
-                # An answer from before the last change would teach the wrong order.
-                if len(held) > 1 and ids in (held, held[::-1]):
-                    await self._learning.save(key.service, items_newest_first=ids != held)
+                # An answer from before the last change is in neither order.
+                await self._learning.seen(entry, items_newest_first=direction(held, ids))
         except StoreUnavailable:
             pass
 
@@ -229,7 +262,7 @@ class Retrieving:
             Happened.ANSWERED_FROM_CACHE: "cache",
             Happened.ANSWERED_STALE: "stale",
         }.get(how, "service")
-        if how is not Happened.FORWARDED:
+        if how is Happened.ANSWERED_FROM_CACHE:
             self._parts.counters.count(how)
         log.debug(
             "answered by=%s requester=%s service=%s node=%r",

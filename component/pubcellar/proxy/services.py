@@ -26,9 +26,11 @@ from pubcellar.core.values import (
 from pubcellar.proxy.forwarding import Forwarding
 from pubcellar.proxy.learning import service_record
 from pubcellar.proxy.parts import Parts
+from pubcellar.proxy.stale import StaleAnswers
 
 log = logging.getLogger(__name__)
 
+MOST_LANGUAGES = 1000
 MOST_LISTS = 256
 MOST_LIST_BYTES = 8 * 1024 * 1024
 
@@ -43,9 +45,10 @@ class _KeptList:
 class Services:
     """Answers what is asked of services as a whole."""
 
-    def __init__(self, parts: Parts, forwarding: Forwarding) -> None:
+    def __init__(self, parts: Parts, forwarding: Forwarding, stale_answers: StaleAnswers) -> None:
         self._parts = parts
         self._forwarding = forwarding
+        self._stale_answers = stale_answers
         self._languages: dict[BareJID, str | None] = {}
         self._lists: OrderedDict[tuple[BareJID, BareJID | None], _KeptList] = OrderedDict()
 
@@ -66,12 +69,15 @@ class Services:
         if is_kept and self._is_young(record, self._parts.policy.service_max_age):
             self._answered(request, "cache")
             return ServiceInfoAnswer(record.info, pages)
+        is_usable = not is_personal and self._is_young(record, self._parts.policy.max_stale)
         try:
-            answered = await self._forwarding.forward(request, is_shared=not is_personal)
+            answered = await self._forwarding.forward(
+                request, is_shared=not is_personal, may_wait=not is_usable
+            )
         except UpstreamError as error:
             is_outage = isinstance(error, UpstreamUnreachable | UpstreamTimeout)
-            is_usable = not is_personal and self._is_young(record, self._parts.policy.max_stale)
             if is_outage and is_usable:
+                self._stale_answers.note(request.service, None, record.info_fetched_at)
                 self._answered(request, "stale")
                 return ServiceInfoAnswer(record.info, pages)
             if request.asked != self._parts.own_jid:
@@ -81,6 +87,8 @@ class Services:
         if answered.size_bytes > self._parts.limits.list_bytes:
             raise AnswerTooLarge(f"the answer is too large to pass on: ask {request.service}")
         if not is_personal:
+            if len(self._languages) >= MOST_LANGUAGES:
+                self._languages.clear()
             self._languages[request.service] = request.lang
             await self._keep_info(request.service, answered.payload)
         return ServiceInfoAnswer(answered.payload, pages)
@@ -106,11 +114,15 @@ class Services:
         if kept is not None and now - kept.at <= self._parts.policy.service_max_age:
             self._answered(request, "cache")
             return await self._shaped(request, kept.answered)
+        is_usable = kept is not None and now - kept.at <= self._parts.policy.max_stale
         try:
-            answered = await self._forwarding.forward(request, is_shared=is_shared)
+            answered = await self._forwarding.forward(
+                request, is_shared=is_shared, may_wait=not is_usable
+            )
         except (UpstreamUnreachable, UpstreamTimeout):
-            if kept is None or now - kept.at > self._parts.policy.max_stale:
+            if kept is None or not is_usable:
                 raise
+            self._stale_answers.note(request.service, None, kept.at)
             self._answered(request, "stale")
             return await self._shaped(request, kept.answered)
         self._answered(request, "service")
@@ -168,16 +180,15 @@ class Services:
             )
         except StoreUnavailable as error:
             self._parts.counters.count(Happened.STORE_UNAVAILABLE)
-            log.error("the database failed, nothing is kept of %s: %s", service, error)
+            log.debug("the database failed, nothing is kept of %s: %s", service, error)
 
     def _is_young(self, record: ServiceRecord, age: timedelta) -> bool:
         fetched_at = record.info_fetched_at
         return fetched_at is not None and self._parts.clock.now() - fetched_at <= age
 
     def _answered(self, request: Request, by: str) -> None:
-        happened = {"cache": Happened.ANSWERED_FROM_CACHE, "stale": Happened.ANSWERED_STALE}
-        if by in happened:
-            self._parts.counters.count(happened[by])
+        if by == "cache":
+            self._parts.counters.count(Happened.ANSWERED_FROM_CACHE)
         log.debug(
             "answered by=%s requester=%s service=%s node=None",
             by,

@@ -2,61 +2,36 @@
 
 Readers see the old generation, or are forwarded, until the new one is complete: the ids of a last
 listing agree with what is staged, and no notification that came meanwhile is unaccounted for. What
-came is in the node's inbox: what came before a listing is replayed over what was fetched, what came
-after it is applied once the node is LIVE. Notifications come in order, and so the last word on an
-item is the truth.
+came is in the node's inbox: what came before a listing is accounted for in what is staged, what
+came after it is applied once the node is LIVE. Notifications come in order, and so the last word on
+an item is the truth.
+
+A synchronisation that was interrupted goes on with what it had staged: with all of it where no
+notification was lost (`staged`), else with what the service shows to be as it was (`resuming`).
 """
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from pubcellar.core.counters import Happened
-from pubcellar.core.errors import UpstreamAnswerInvalid, UpstreamRefused
-from pubcellar.core.events import (
-    Change,
-    Configured,
-    Deleted,
-    NotUnderstood,
-    Published,
-    Purged,
-    Retracted,
-    SubscriptionChanged,
-)
+from pubcellar.core.errors import UpstreamError, UpstreamRefused, is_passing
 from pubcellar.core.records import NodeRecord
 from pubcellar.core.states import NodeState, moved
-from pubcellar.core.values import Item, PageRequest, SubscriptionState
+from pubcellar.core.values import NodeKey, PageRequest, SubscriptionState
 from pubcellar.proxy.describing import Description, described
-from pubcellar.proxy.fetching import Fetching, Listing, Source, oldest_first
+from pubcellar.proxy.fetching import Fetching
+from pubcellar.proxy.filling import Filling
 from pubcellar.proxy.learning import Learning
-from pubcellar.proxy.nodes import Interrupted, NodeEntry, Nodes, Work
+from pubcellar.proxy.node_entry import NodeEntry, Work
+from pubcellar.proxy.nodes import Nodes
 from pubcellar.proxy.parts import Parts
+from pubcellar.proxy.resuming import Resuming
+from pubcellar.proxy.slots import Turn
+from pubcellar.proxy.staged import Journals, Staged
 from pubcellar.proxy.withdrawing import Withdrawing
 
 log = logging.getLogger(__name__)
-
-MOST_LISTINGS = 8
-
-
-@dataclass(slots=True)
-class _Staged:
-    """What is staged so far.
-
-    Attributes:
-        ids: as the pages came, oldest or newest first.
-        pages: whether the service pages.
-        epoch, overflows: as they were when it began.
-        started_at: when it began, or when the ids were last listed.
-        is_as_paged: whether nothing was published since the pages came; where the service has put
-            that, or what it sends to a new subscriber, cannot be told.
-    """
-
-    ids: dict[str, None]
-    pages: bool
-    epoch: tuple[int, int]
-    overflows: int
-    started_at: datetime
-    is_as_paged: bool = True
 
 
 class Synchronising:
@@ -68,9 +43,17 @@ class Synchronising:
         self._withdrawing = withdrawing
         self._learning = Learning(parts)
         self._fetching = Fetching(parts)
+        self._filling = Filling(parts, nodes, self._learning, self._fetching)
+        self._resuming = Resuming(parts, self._learning, self._fetching)
+        self._journals = Journals(nodes)
+        self._under_way: dict[NodeKey, Staged] = {}
 
-    async def synchronise(self, entry: NodeEntry) -> None:
+    async def synchronise(self, entry: NodeEntry, turn: Turn) -> None:
         """Bring the node to LIVE, or withdraw it if it is not open.
+
+        Args:
+            entry: the node.
+            turn: lets others have theirs in between.
 
         Raises:
             UpstreamError: the service refused, or could not be asked.
@@ -79,35 +62,65 @@ class Synchronising:
             TooLargeToHold: the node exceeds a limit.
         """
         try:
-            await self._synchronise(entry)
+            await self._synchronise(entry, turn)
+        except UpstreamError as error:
+            staged = self._under_way.get(entry.key)
+            if staged is not None and (not isinstance(error, UpstreamRefused) or is_passing(error)):
+                self._journals.keep(staged)
+            raise
         finally:
+            self._under_way.pop(entry.key, None)
             entry.plain_ids = ()
 
-    async def _synchronise(self, entry: NodeEntry) -> None:
+    async def _synchronise(self, entry: NodeEntry, turn: Turn) -> None:
         key = entry.key
-        epoch = self._nodes.epoch(key.service)
-        await self._begin(entry)
-        # What comes from now on, if the node is followed already, is not lost on the way.
-        entry.inbox.clear()
+        staged = self._journals.taken(entry)
+        if staged is None:
+            staged = self._nothing(entry)
+        else:
+            self._under_way[key] = staged
+        may_resume = await self._begin(entry)
         info_at = self._parts.clock.now()
         node = await described(self._parts.reader, key)
-        if not node.is_open:
-            await self._withdrawing.withdraw(entry, node.reason_not_open)
+        if node.reason_not_held is not None:
+            await self._withdrawing.withdraw(entry, node.reason_not_held)
             return
+        entry.hints = node.hints
         self._fetching.ensure_info_fits(node.info)
+        entry.orders.clear()
         pages = await self._probe(entry)
+        known = await self._resuming.candidates(entry) if may_resume and not staged.ids else {}
         self._nodes.follow(key)
         subscription = await self._subscribe(entry)
-        await self._parts.store.discard_staged(key)
-        staged = _Staged({}, pages, epoch, entry.overflows, self._parts.clock.now())
-        if pages:
-            await self._fetch_pages(entry, staged)
-        order = await self._settle(entry, staged)
-        self._ensure_nothing_lost(entry, staged)
-        await self._publish(entry, order, node, info_at, subscription, staged)
+        is_notified = self._is_notified(entry, subscription)
+        if not staged.ids or staged.pages != pages or not is_notified:
+            staged.pages, staged.is_notified = pages, is_notified
+            await self._start(staged, known)
+            self._under_way[key] = staged
+        staged.ensure(self._nodes)
+        order = await self._filling.fill(staged, turn)
+        staged.ensure(self._nodes)
+        await self._publish(staged, order, node, info_at, subscription)
 
-    async def _begin(self, entry: NodeEntry) -> None:
-        """A node that was never complete is SYNCING from now on; one that was stays STALE."""
+    def _nothing(self, entry: NodeEntry) -> Staged:
+        """Return what is staged when nothing is, and nothing has come."""
+        # What comes from now on, if the node is followed already, is not lost on the way.
+        entry.inbox.clear()
+        return Staged(
+            entry,
+            analyser=None if entry.record is None else entry.record.analyser,
+            epoch=self._nodes.epoch(entry.key.service),
+            overflows=entry.overflows,
+            accounted=entry.arrivals,
+            started_at=self._parts.clock.now(),
+        )
+
+    async def _begin(self, entry: NodeEntry) -> bool:
+        """A node that was never complete is SYNCING from now on; one that was stays STALE.
+
+        Returns whether what may be staged for it was staged to get where it is to get now: a LIVE
+        node is to be fetched anew.
+        """
         record = entry.record
         assert record is not None
         state = NodeState.STALE if record.generation else NodeState.SYNCING
@@ -117,6 +130,7 @@ class Synchronising:
                 record, state=moved(record.state, state), state_changed_at=now, reason=""
             )
             await self._parts.store.save_node(entry.record)
+        return record.state is not NodeState.LIVE
 
     async def _probe(self, entry: NodeEntry) -> bool:
         """Read the newest item, which must succeed before we subscribe, and see who pages."""
@@ -151,123 +165,36 @@ class Synchronising:
         entry.record = replace(entry.record, subscription=state)
         await self._parts.store.save_node(entry.record)
 
-    async def _fetch_pages(self, entry: NodeEntry, staged: _Staged) -> None:
-        staged.ids = dict.fromkeys(await self._fetching.by_page(entry))
-        staged.is_as_paged = True
+    def _is_notified(self, entry: NodeEntry, subscription: SubscriptionState) -> bool:
+        is_subscribed = subscription is SubscriptionState.SUBSCRIBED
+        return is_subscribed and self._nodes.is_notified(entry.key)
 
-    async def _settle(self, entry: NodeEntry, staged: _Staged) -> list[str]:
-        """Fetch until a listing and what is staged agree; return all ids, oldest first."""
-        problem = "the node changes faster than it can be fetched"
-        for _ in range(MOST_LISTINGS):
-            await self._replay(entry, staged)
-            arrivals = entry.arrivals
-            listing = await self._listing(entry, staged)
-            self._ensure_nothing_lost(entry, staged)
-            listed = set(listing.ids)
-            if listed == staged.ids.keys():
-                order = await self._order(entry, staged, listing, arrivals)
-                if order is not None:
-                    # What came since is still in the inbox, and is applied once the node is LIVE.
-                    return order
-                if staged.pages and not staged.is_as_paged:
-                    await self._fetch_pages(entry, staged)
-                problem = "the order in which the service has its items cannot be told"
-                continue
-            self._fetching.ensure_fits(len(listed))
-            gone = [item_id for item_id in staged.ids if item_id not in listed]
-            await self._drop(entry, staged, gone)
-            missing = [item_id for item_id in listing.ids if item_id not in staged.ids]
-            fetched = await self._fetching.by_id(entry, missing)
-            staged.ids.update((item_id, None) for item_id in missing if item_id in fetched)
-        raise UpstreamAnswerInvalid(problem)
-
-    async def _listing(self, entry: NodeEntry, staged: _Staged) -> Listing:
-        staged.started_at = self._parts.clock.now()
-        listing = await self._fetching.listing(entry, list(staged.ids), pages=staged.pages)
-        is_by_disco = listing is not None and listing.source is Source.DISCO_ITEMS
-        await self._learning.listed(entry.key.service, by_disco=is_by_disco)
-        if listing is None:
-            raise UpstreamAnswerInvalid("the number of items does not agree with the pages")
-        return listing
-
-    async def _order(
-        self, entry: NodeEntry, staged: _Staged, listing: Listing, arrivals: int
-    ) -> list[str] | None:
-        """Return all ids, oldest first; None where that could not be told this time.
-
-        `arrivals` is how many changes had come when the listing was asked for.
-        """
-        pages = list(staged.ids) if staged.pages and staged.is_as_paged else []
-        traits = await self._learning.orders(
-            entry,
-            listing=listing.by_disco,
-            is_paged=staged.pages,
-            pages=pages,
-            plain=listing.plain,
-            arrivals=arrivals,
+    async def _start(self, staged: Staged, known: dict[str, int]) -> None:
+        """Begin with nothing, or with what was staged before a loss and is as it was."""
+        entry = staged.entry
+        believed = (
+            await self._resuming.believed(entry, known) if known and staged.is_notified else []
         )
-        if len(listing.ids) < 2:
-            return listing.ids
-        newest_first = listing.is_newest_first(traits)
-        if listing.source is not Source.COUNT and newest_first is not None:
-            return oldest_first(listing.ids, newest_first)
-        if pages and traits.pages_newest_first is not None and entry.arrivals == arrivals:
-            return oldest_first(pages, traits.pages_newest_first)
-        return None
-
-    def _ensure_nothing_lost(self, entry: NodeEntry, staged: _Staged) -> None:
-        self._nodes.ensure(entry.key.service, staged.epoch)
-        if entry.overflows != staged.overflows:
-            raise Interrupted
-
-    # Replaying what came meanwhile
-
-    async def _replay(self, entry: NodeEntry, staged: _Staged) -> None:
-        self._ensure_nothing_lost(entry, staged)
-        while entry.inbox:
-            await self._replay_one(entry, staged, entry.inbox.popleft())
-
-    async def _replay_one(self, entry: NodeEntry, staged: _Staged, change: Change) -> None:
-        match change:
-            case Published(item):
-                await self._replay_item(entry, staged, item)
-            case Retracted(item_id):
-                await self._drop(entry, staged, [item_id])
-            case Purged():
-                await self._drop(entry, staged, list(staged.ids))
-            case Deleted():
-                raise UpstreamRefused("cancel", "item-not-found")
-            case Configured() | NotUnderstood():
-                entry.ask(Work.VERIFY_INFO, is_doubtful=True)
-            case SubscriptionChanged(state):
-                if state is not SubscriptionState.SUBSCRIBED:
-                    raise UpstreamAnswerInvalid("our subscription was ended meanwhile")
-
-    async def _replay_item(self, entry: NodeEntry, staged: _Staged, item: Item) -> None:
-        # Fetched even where its payload came along: an answer may show it differently.
-        found = await self._fetching.by_id(entry, [item.item_id])
-        staged.is_as_paged = False
-        if found:
-            staged.ids[item.item_id] = None
-        else:
-            staged.ids.pop(item.item_id, None)
-
-    async def _drop(self, entry: NodeEntry, staged: _Staged, item_ids: list[str]) -> None:
-        await self._parts.store.unstage(entry.key, item_ids)
-        for item_id in item_ids:
-            staged.ids.pop(item_id, None)
+        if not believed:
+            await self._filling.restart(staged)
+            return
+        await self._parts.store.unstage(entry.key, list(set(known) - set(believed)))
+        staged.ids = {item_id: known[item_id] for item_id in believed}
+        staged.size_bytes = sum(staged.ids.values())
+        staged.is_paging = staged.is_as_paged = False
+        self._parts.counters.count(Happened.SYNCHRONISATION_RESUMED)
 
     # The end
 
     async def _publish(
         self,
-        entry: NodeEntry,
+        staged: Staged,
         order: list[str],
         node: Description,
         info_at: datetime,
         subscription: SubscriptionState,
-        staged: _Staged,
     ) -> None:
+        entry = staged.entry
         record = entry.record
         assert record is not None
         now = self._parts.clock.now()
@@ -286,8 +213,9 @@ class Synchronising:
             items_verified_at=staged.started_at,
         )
         entry.record = await self._parts.store.publish_staged(complete, order)
-        self._ensure_nothing_lost(entry, staged)
-        entry.done(Work.SYNCHRONISE | Work.VERIFY_IDS | Work.VERIFY_OLDEST)
+        staged.ensure(self._nodes)
+        entry.end_comparison()
+        entry.done(Work.SYNCHRONISE | Work.VERIFY_IDS | Work.VERIFY_OLDEST | Work.COMPARE)
         self._parts.counters.count(Happened.SYNCHRONISED)
         log.info(
             "synchronised service=%s node=%r items=%d bytes=%d",

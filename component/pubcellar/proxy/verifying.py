@@ -1,119 +1,174 @@
 """Verification: what nobody notifies us of is found by looking (docs/architecture.md).
 
 Every difference found is repaired, counted and logged: the service may change silently, but the
-operator shall know.
+operator shall know. Access and metadata are verified in `verifying_access`, what a full node has
+dropped in `evicting`.
 """
 
+import asyncio
 import logging
 from dataclasses import replace
+from datetime import datetime
 
 from pubcellar.core.counters import Happened
-from pubcellar.core.errors import UpstreamAnswerInvalid, UpstreamRefused
+from pubcellar.core.errors import UpstreamAnswerInvalid
+from pubcellar.core.freshness import (
+    READ_LATELY,
+    Extent,
+    extent_of_comparison,
+    is_comparison_due,
+    is_verification_due,
+)
 from pubcellar.core.records import NodeRecord
-from pubcellar.core.states import NodeState
+from pubcellar.core.states import NodeState, moved
 from pubcellar.core.traits import ServiceTraits, did_republished_move
-from pubcellar.core.values import Item, PageRequest, SubscriptionState, is_same_xml
-from pubcellar.proxy.describing import described
+from pubcellar.core.values import Item, NodeKey, is_same_xml
+from pubcellar.proxy.comparing import Comparing
+from pubcellar.proxy.comparison import (
+    Comparison,
+    NotComparable,
+    are_listed,
+    ids_to_compare,
+    is_reordered,
+)
+from pubcellar.proxy.drifting import Drifting
 from pubcellar.proxy.fetching import Fetching, Listing, Source, oldest_first
 from pubcellar.proxy.learning import Learning, service_traits
-from pubcellar.proxy.nodes import NodeEntry, Nodes, Work
+from pubcellar.proxy.node_entry import NodeEntry, Work
+from pubcellar.proxy.nodes import MOST_ENTRIES, Nodes
 from pubcellar.proxy.parts import Parts
-from pubcellar.proxy.withdrawing import Withdrawing
+from pubcellar.proxy.subscribing import Subscribing
 
 log = logging.getLogger(__name__)
-
-MOST_DROPPED = 50
-
-
-class _NotComparable(Exception):
-    """What is held cannot be compared with what the service has: all of it is to be fetched."""
 
 
 class Verifying:
     """Compares what is held with what the service has, cheapest sufficient question first."""
 
-    def __init__(self, parts: Parts, nodes: Nodes, withdrawing: Withdrawing) -> None:
+    def __init__(
+        self, parts: Parts, nodes: Nodes, drifting: Drifting, subscribing: Subscribing
+    ) -> None:
         self._parts = parts
         self._nodes = nodes
-        self._withdrawing = withdrawing
+        self._drifting = drifting
+        self._subscribing = subscribing
         self._learning = Learning(parts)
         self._fetching = Fetching(parts)
+        self._comparing = Comparing(parts, nodes, drifting, self._fetching)
+        self._slots = asyncio.Semaphore(parts.limits.max_synchronisations)
+        # Nodes whose items are all to be compared once they are not in doubt any more.
+        self._owed: set[NodeKey] = set()
 
-    async def verify_info(self, entry: NodeEntry) -> None:
-        """Ask for access model and metadata; a node that is not open any more is withdrawn."""
-        epoch = self._nodes.epoch(entry.key.service)
-        asked_at = self._parts.clock.now()
-        is_told = self._record(entry).info is not None
-        node = await described(self._parts.reader, entry.key, is_told=is_told)
-        self._nodes.ensure(entry.key.service, epoch)
-        if not node.is_open:
-            await self._withdrawing.withdraw(entry, node.reason_not_open)
-            return
-        self._fetching.ensure_info_fits(node.info)
-        record = self._record(entry)
-        if record.info != node.info:
-            self._drifted(entry, "metadata")
-        await self._save(
-            entry,
-            replace(
-                record,
-                info=node.info,
-                access_model=node.access_model,
-                info_verified_at=asked_at,
-            ),
-        )
-        entry.done(Work.VERIFY_INFO)
+    # Ids and their order
 
     async def verify_ids(self, entry: NodeEntry) -> None:
         """Compare the ids of the items and their order; fetch what is missing, drop what is gone.
 
-        The newest item is compared whole. A republish that was not notified is seen so at services
-        that move the item to the newest end; where they leave it in place, it is not.
+        The newest item is compared whole. What else must be is decided after that, and done by
+        `compare`; contents count as verified when that is over.
 
-        Our subscription is looked after first: what happened since it ended would be seen by no
-        comparison of ids.
+        Our subscription is looked after first, and made again where something is not as it should
+        be: what happened since it ended would be seen by no comparison of ids.
         """
-        try:
-            await self._verify_ids(entry)
-        except _NotComparable:
-            entry.ask(Work.SYNCHRONISE, is_doubtful=True)
+        async with self._slots:
+            try:
+                await self._verify_ids(entry)
+            except NotComparable as error:
+                self._fetch_anew(entry, error)
+
+    def _fetch_anew(self, entry: NodeEntry, reason: NotComparable) -> None:
+        log.info(
+            "cannot be compared, all is fetched anew service=%s node=%r: %s",
+            entry.key.service,
+            entry.key.node,
+            reason,
+        )
+        entry.ask(Work.SYNCHRONISE, is_doubtful=True)
 
     async def _verify_ids(self, entry: NodeEntry) -> None:
         epoch = self._nodes.epoch(entry.key.service)
         arrivals = entry.arrivals
         newest = await self._learning.newest(entry.key, 1)
-        if not await self._is_subscription_alive(entry):
-            raise _NotComparable
+        if not entry.may_have_missed and not await self._subscribing.is_alive(entry):
+            self._drifting.found(entry, Happened.DRIFT_SUBSCRIPTION, "subscribed again")
+            await self._subscribe_anew(entry)
+            return
         started_at = self._parts.clock.now()
         held = await self._parts.store.item_ids(entry.key)
         found = await self._listing(entry, held)
-        traits = await self._learning.orders(
-            entry, listing=found.by_disco, plain=found.plain, arrivals=arrivals
-        )
+        traits = await self._orders(entry, found, held, arrivals)
         self._nodes.ensure(entry.key.service, epoch)
         if entry.arrivals != arrivals:
             # Apply what came first; then compare again.
+            entry.outran()
             return
+        entry.keeps_up()
         listing = await self._oldest_first(entry, found, traits, newest)
-        if found.source is Source.COUNT and not {one.item_id for one in newest} <= set(held):
+        is_newest_same = await self._is_newest_held(entry, newest)
+        is_moved = entry.republished is None and is_reordered(held, listing)
+        is_listed = found.source is not Source.COUNT or are_listed(newest, held)
+        is_other = sorted(listing) != sorted(held) or not is_listed
+        if (is_other or is_moved or not is_newest_same) and not entry.may_have_missed:
+            await self._subscribe_anew(entry)
+            return
+        if not is_listed:
             # As many as before, and yet others.
-            self._drifted(entry, "items")
-            raise _NotComparable
-        if not await self._is_newest_held(entry, newest):
-            self._drifted(entry, "republished")
-            raise _NotComparable
-        if sorted(listing) != sorted(held):
-            listing = await self._listed_anew(entry, listing, traits)
-        if not await self._observe_republish(entry, listing) and _is_reordered(held, listing):
-            # Published again, and we were not told of what.
-            await self._compare_rule(entry, held, listing)
-            self._drifted(entry, "order")
-            raise _NotComparable
+            self._drifting.found(entry, Happened.DRIFT_ITEMS, "all is fetched anew")
+            raise NotComparable("the newest item is not listed")
+        await self._observe_republish(entry, listing)
+        self._learning.reordered(entry, is_reordered=is_moved)
+        written = await self._written(entry)
+        if is_moved:
+            await self._reordered(entry, written)
+        is_all = is_moved or not is_newest_same
+        if is_all:
+            entry.ask(Work.COMPARE, is_doubtful=True)
+            # What shows that is repaired now, and shows nothing after an interruption.
+            entry.record = replace(self._record(entry), items_verified_at=None)
         if listing != held:
             await self._repair(entry, held, listing, epoch)
+        elif is_all:
+            await self._save(entry, self._record(entry))
         self._nodes.ensure(entry.key.service, epoch)
-        await self._save(entry, replace(self._record(entry), items_verified_at=started_at))
+        if is_all or (entry.comparison is None and self._is_due(entry)):
+            extent = Extent.ALL if is_all else self._extent(entry, traits)
+            ids = ids_to_compare(extent, held, listing, written)
+            is_whole = extent is Extent.ALL
+            entry.comparison = Comparison(
+                dict.fromkeys(ids), epoch, started_at, is_whole, is_whole and bool(traits.pages)
+            )
+            entry.ask(Work.COMPARE, is_doubtful=False)
         entry.done(Work.VERIFY_IDS | Work.VERIFY_OLDEST)
+        if entry.comparison is not None and not entry.comparison.remaining:
+            await self._verified(entry, entry.comparison)
+
+    async def _orders(
+        self, entry: NodeEntry, found: Listing, held: list[str], arrivals: int
+    ) -> ServiceTraits:
+        """Return the traits of the node, now and then seen anew.
+
+        A service whose habits have changed shows it at any of its nodes; the others are looked at
+        then, before they are answered again. So a node that was held before does not have to show
+        them anew, only because we were away.
+        """
+        if entry.is_revalidating and not entry.orders:
+            await self._learning.inherit(entry, len(held))
+        known = dict(entry.orders)
+        now, policy = self._parts.clock.now(), self._parts.policy
+        anew = self._nodes.are_orders_due(entry.key.service, now, policy.verify_every / 2)
+        traits = await self._learning.orders(
+            entry,
+            listing=found.by_disco,
+            plain=found.plain,
+            known=held,
+            arrivals=arrivals,
+            anew=anew,
+        )
+        if any(entry.orders.get(name) != value for name, value in known.items()):
+            self._nodes.forget_orders(entry)
+        if anew and entry.arrivals == arrivals and len(found.ids) > 1:
+            self._nodes.orders_seen(entry.key.service, now)
+        return traits
 
     async def _listing(self, entry: NodeEntry, held: list[str]) -> Listing:
         pages = (await service_traits(self._parts.store, entry.key.service)).pages
@@ -121,24 +176,18 @@ class Verifying:
         is_by_disco = found is not None and found.source is Source.DISCO_ITEMS
         await self._learning.listed(entry.key.service, by_disco=is_by_disco)
         if found is None:
-            raise _NotComparable
+            raise NotComparable("there are not as many items as the service says")
         return found
 
-    async def _listed_anew(
-        self, entry: NodeEntry, listing: list[str], traits: ServiceTraits
-    ) -> list[str]:
-        """Subscribe and list again: what we were not told of may be for want of a subscription.
+    async def _subscribe_anew(self, entry: NodeEntry) -> None:
+        """Subscribe, and look again: what we were not told of may be for want of a subscription.
 
         Prosody says that we are subscribed to a node that was deleted and created again, and sends
         us nothing. To subscribe where one is subscribed changes nothing (XEP-0060 section 6.1.6).
         """
-        try:
-            state = await self._parts.reader.subscribe(entry.key)
-        except UpstreamRefused:
-            raise _NotComparable from None
-        if state is not SubscriptionState.SUBSCRIBED:
-            raise _NotComparable
-        return await self._oldest_first(entry, await self._listing(entry, listing), traits, [])
+        entry.may_have_missed = True
+        entry.ask(Work.VERIFY_IDS | Work.COMPARE, is_doubtful=True)
+        await self._subscribing.subscribe(entry)
 
     async def _is_newest_held(self, entry: NodeEntry, newest: list[Item]) -> bool:
         """Tell whether the newest item, if it is held, is held as the service has it.
@@ -158,78 +207,58 @@ class Verifying:
         A rule that makes the newest item the oldest was learnt wrongly, and is unlearnt.
 
         Raises:
-            _NotComparable: the service's order is not known.
+            NotComparable: the service's order is not known.
         """
         if found.source is Source.COUNT or len(found.ids) < 2:
             return found.ids
         newest_first = found.is_newest_first(traits)
         if newest_first is None:
-            raise _NotComparable
+            self._learning.reordered(entry, is_reordered=True)
+            raise NotComparable("the order in which the service lists its items is not known")
         listing = oldest_first(found.ids, newest_first)
         if newest and listing[0] == newest[0].item_id:
             wrong = "disco_newest_first" if found.by_disco else "items_newest_first"
             await self._learning.save(entry.key.service, **{wrong: not newest_first})
-            raise _NotComparable
+            raise NotComparable("the order in which the service lists its items was learnt wrongly")
         return listing
 
-    async def verify_oldest(self, entry: NodeEntry) -> None:
-        """Drop the oldest items for as long as the service does not have them any more."""
-        first = PageRequest(max=1)
-        for _ in range(MOST_DROPPED):
-            page = await self._parts.store.id_page(entry.key, first, newest_first=False)
-            if page.count < 2 or await self._is_there(entry, page.item_ids[0]):
-                entry.done(Work.VERIFY_OLDEST)
-                return
-            if entry.inbox:
-                # Apply what came first; then look again.
-                return
-            await self._parts.store.remove_items(entry.key, page.item_ids[:1])
-            entry.record = await self._parts.store.node(entry.key)
-            self._drifted(entry, "evicted")
-        entry.ask(Work.VERIFY_IDS, is_doubtful=True)
-        entry.done(Work.VERIFY_OLDEST)
-
-    async def _is_there(self, entry: NodeEntry, item_id: str) -> bool:
-        return bool(await self._fetching.given(entry.key, [item_id]))
-
-    async def _is_subscription_alive(self, entry: NodeEntry) -> bool:
-        record = self._record(entry)
-        is_subscribed = record.subscription is SubscriptionState.SUBSCRIBED
-        if not is_subscribed or not self._nodes.is_notified(entry.key):
-            return False
-        try:
-            state = await self._parts.reader.subscription(entry.key)
-        except UpstreamRefused as error:
-            if error.condition in ("item-not-found", "gone"):
-                raise
-            # Not every service tells: asking again for what we have changes nothing.
-            state = await self._parts.reader.subscribe(entry.key)
-        if state is not SubscriptionState.SUBSCRIBED:
-            self._drifted(entry, "subscription")
-        return state is SubscriptionState.SUBSCRIBED
-
-    async def _observe_republish(self, entry: NodeEntry, listing: list[str]) -> bool:
-        """Learn from an item that was published again; tell whether one was."""
+    async def _observe_republish(self, entry: NodeEntry, listing: list[str]) -> None:
+        """Learn from an item that was published again, if one was."""
         if entry.republished is None:
-            return False
+            return
         item_id, before = entry.republished
         entry.republished = None
-        moved = did_republished_move(before, listing, item_id)
-        if moved is not None:
-            await self._learning.republish_seen(entry.key.service, moved=moved)
-        return True
+        has_moved = did_republished_move(before, listing, item_id)
+        if has_moved is not None:
+            await self._learning.republish_seen(entry.key.service, moved=has_moved)
 
-    async def _compare_rule(self, entry: NodeEntry, held: list[str], listing: list[str]) -> None:
-        """Unlearn the rule for republished items where it has led to a wrong order."""
+    async def _written(self, entry: NodeEntry) -> frozenset[str] | None:
+        """Return ids of the items written since the contents were last verified; None for all."""
+        moment = self._record(entry).items_verified_at
+        if moment is None:
+            return None
+        return await self._parts.store.ids_written_since(entry.key, moment)
+
+    async def _reordered(self, entry: NodeEntry, written: frozenset[str] | None) -> None:
+        """The order differs: unlearn the rule for republished items where it has led to that."""
+        self._drifting.found(
+            entry, Happened.DRIFT_ORDER, "the new order is taken over, and all items are compared"
+        )
+        if entry.is_revalidating or not written:
+            # No rule of ours: something was published again that we have not heard of.
+            return
         traits = await service_traits(self._parts.store, entry.key.service)
-        if listing != held and traits.republish_moves is not None:
+        if traits.republish_moves is not None:
             await self._learning.republish_seen(entry.key.service, moved=not traits.republish_moves)
 
     async def _repair(
         self, entry: NodeEntry, held: list[str], listing: list[str], epoch: tuple[int, int]
     ) -> None:
         missing = [item_id for item_id in listing if item_id not in set(held)]
-        self._drifted(entry, "order" if sorted(listing) == sorted(held) else "items")
+        number = len(set(held) ^ set(listing))
+        if number:
+            remedy = f"{len(missing)} fetched, {number - len(missing)} dropped"
+            self._drifting.found(entry, Happened.DRIFT_ITEMS, remedy)
         await self._parts.store.discard_staged(entry.key)
         fetched = await self._fetching.by_id(entry, missing)
         if set(missing) - fetched:
@@ -239,8 +268,66 @@ class Verifying:
             self._record(entry), listing, reuse_current=True
         )
 
+    # Items
+
+    def _is_due(self, entry: NodeEntry) -> bool:
+        """Tell whether the contents are to be verified, now that the ids agree."""
+        return Work.COMPARE in entry.work or is_verification_due(
+            self._record(entry), self._parts.clock.now(), self._parts.policy, entry.hints
+        )
+
+    def _extent(self, entry: NodeEntry, traits: ServiceTraits) -> Extent:
+        record, now = self._record(entry), self._parts.clock.now()
+        if record.items_verified_at is None or entry.has_differed:
+            return Extent.ALL
+        if is_comparison_due(record, now, self._parts.policy):
+            if len(self._owed) >= MOST_ENTRIES:
+                self._owed.clear()
+            self._owed.add(entry.key)
+        # A node that is in doubt is to be answered first.
+        if entry.key in self._owed and not entry.is_revalidating:
+            return Extent.ALL
+        return extent_of_comparison(traits, entry.hints, was_followed=not entry.may_have_missed)
+
+    async def compare(self, entry: NodeEntry) -> None:
+        """Compare some more items whole; contents count as verified after the last of them."""
+        comparison = entry.comparison
+        if comparison is None:
+            entry.ask(Work.VERIFY_IDS, is_doubtful=False)
+            return
+        differing = await self._comparing.compare_some(entry, comparison)
+        if differing and not (entry.may_have_missed and comparison.is_whole):
+            # Whatever let us leave out the others does not hold.
+            entry.comparison, entry.has_differed = None, True
+            try:
+                await self._subscribe_anew(entry)
+            except NotComparable as error:
+                self._fetch_anew(entry, error)
+        elif not comparison.remaining and Work.SYNCHRONISE not in entry.work:
+            await self._verified(entry, comparison)
+
+    async def _verified(self, entry: NodeEntry, comparison: Comparison) -> None:
+        record = replace(self._record(entry), items_verified_at=comparison.started_at)
+        if record.state is NodeState.STALE:
+            record = replace(
+                record,
+                state=moved(record.state, NodeState.LIVE),
+                state_changed_at=self._parts.clock.now(),
+                reason="",
+                failures=0,
+                retry_at=None,
+            )
+        await self._save(entry, record)
+        self._nodes.ensure(entry.key.service, comparison.epoch)
+        entry.end_comparison()
+        entry.done(Work.COMPARE)
+        if comparison.is_whole:
+            self._owed.discard(entry.key)
+        elif entry.key in self._owed and _is_read(record, self._parts.clock.now()):
+            entry.ask(Work.VERIFY_IDS | Work.COMPARE, is_doubtful=False)
+
     async def _save(self, entry: NodeEntry, record: NodeRecord) -> None:
-        if record.state is NodeState.LIVE:
+        if record.state in (NodeState.LIVE, NodeState.STALE):
             await self._parts.store.save_node(record)
             entry.record = record
 
@@ -248,18 +335,6 @@ class Verifying:
         assert entry.record is not None
         return entry.record
 
-    def _drifted(self, entry: NodeEntry, what: str) -> None:
-        self._nodes.unheard(entry.key)
-        self._parts.counters.count(Happened.DRIFT_REPAIRED)
-        log.info(
-            "the service changed silently, repaired service=%s node=%r what=%s",
-            entry.key.service,
-            entry.key.node,
-            what,
-        )
 
-
-def _is_reordered(held: list[str], listing: list[str]) -> bool:
-    """Tell whether the ids that are in both stand in another order."""
-    common = set(held) & set(listing)
-    return [one for one in held if one in common] != [one for one in listing if one in common]
+def _is_read(record: NodeRecord, now: datetime) -> bool:
+    return record.last_read_at is not None and now - record.last_read_at <= READ_LATELY

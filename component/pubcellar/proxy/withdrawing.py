@@ -4,12 +4,17 @@ import logging
 from dataclasses import replace
 
 from pubcellar.core.errors import UpstreamError, UpstreamRefused, is_passing
+from pubcellar.core.records import NodeRecord
 from pubcellar.core.states import NodeState, moved
 from pubcellar.core.values import NodeKey, SubscriptionState
-from pubcellar.proxy.nodes import NodeEntry, Nodes, Work
+from pubcellar.proxy.node_entry import NodeEntry, Work
+from pubcellar.proxy.nodes import Nodes
 from pubcellar.proxy.parts import Parts
 
 log = logging.getLogger(__name__)
+
+REASON_DROPPED = "dropped, but its subscription is still to be ended"
+"""The record says so to whoever ends it, perhaps after a restart."""
 
 
 class Withdrawing:
@@ -37,19 +42,7 @@ class Withdrawing:
         self._clear(entry)
         # Readers must not find the record when the items are gone already.
         entry.record = withdrawn = replace(
-            record,
-            state=moved(record.state, NodeState.NO_SYNC),
-            state_changed_at=now,
-            reason=reason,
-            info=None,
-            access_model=None,
-            generation=0,
-            item_count=0,
-            size_bytes=0,
-            failures=0,
-            info_verified_at=None,
-            items_verified_at=None,
-            retry_at=now + self._parts.limits.reanalyse_after,
+            self._emptied(record, reason), retry_at=now + self._parts.limits.reanalyse_after
         )
         await self._parts.store.save_node_without_items(withdrawn)
         log.info("not held service=%s node=%r: %s", *_named(entry.key), reason)
@@ -87,29 +80,68 @@ class Withdrawing:
     async def end_subscription(self, entry: NodeEntry) -> None:
         """End our subscription to a node that is not held, and write that down.
 
+        A node that was dropped, and whose record was kept for that alone, is forgotten then.
+
         Raises:
             UpstreamError: the service could not be asked, or refuses for now.
         """
         entry.done(Work.UNSUBSCRIBE)
-        try:
-            await self._parts.reader.unsubscribe(entry.key)
-        except UpstreamRefused as error:
-            if is_passing(error):
-                raise
-            # There is no such subscription, or no such node: nothing is left to be ended.
-            log.debug("not subscribed service=%s node=%r: %s", *_named(entry.key), error)
-        if entry.record is not None:
-            entry.record = replace(entry.record, subscription=SubscriptionState.NONE, failures=0)
-            await self._parts.store.save_node(entry.record)
+        await self._unsubscribe(entry.key)
+        if entry.record is None:
+            return
+        if entry.record.is_departing and entry.record.reason == REASON_DROPPED:
+            await self.forget(entry)
+            return
+        entry.record = replace(entry.record, subscription=SubscriptionState.NONE, failures=0)
+        await self._parts.store.save_node(entry.record)
 
     async def evict(self, entry: NodeEntry) -> None:
-        """Make room: drop the node and everything known of it."""
+        """Drop the node and everything known of it, once our subscription has been ended.
+
+        Raises:
+            UpstreamError: it could not be ended for now. Nothing is held of the node any more, but
+                its record is kept until that is done.
+        """
         record = entry.record
         self._nodes.unfollow(entry.key)
-        if record is not None and record.subscription is not SubscriptionState.NONE:
-            # First, since nobody would know of it any more were we to die between the two.
-            await self._unsubscribe(entry.key)
+        is_subscribed = record is not None and record.subscription is not SubscriptionState.NONE
+        if is_subscribed and self._parts.is_allowed(entry.key.service):
+            try:
+                # First, since nobody would know of it any more were we to die between the two.
+                await self._unsubscribe(entry.key)
+            except UpstreamError:
+                await self._depart(entry)
+                raise
         await self.forget(entry)
+
+    async def _depart(self, entry: NodeEntry) -> None:
+        """Keep of the node only that our subscription is to be ended."""
+        record = entry.record
+        assert record is not None
+        self._clear(entry)
+        # Readers must not find the record when the items are gone already.
+        entry.record = replace(
+            self._emptied(record, REASON_DROPPED), analyser=None, type=None, subtype=None
+        )
+        await self._parts.store.save_node_without_items(entry.record)
+
+    def _emptied(self, record: NodeRecord, reason: str) -> NodeRecord:
+        """Return the record as it is when nothing is held of the node any more."""
+        is_new = record.state is not NodeState.NO_SYNC
+        return replace(
+            record,
+            state=moved(record.state, NodeState.NO_SYNC),
+            state_changed_at=self._parts.clock.now() if is_new else record.state_changed_at,
+            reason=reason,
+            info=None,
+            access_model=None,
+            generation=0,
+            item_count=0,
+            size_bytes=0,
+            failures=0,
+            info_verified_at=None,
+            items_verified_at=None,
+        )
 
     async def postpone(self, entry: NodeEntry, reason: str) -> None:
         """Work on the node failed: forward it, and try again later."""
@@ -119,8 +151,11 @@ class Withdrawing:
         now = self._parts.clock.now()
         failures = record.failures + 1
         retry_at = self._parts.limits.retry_at(now, failures)
-        self._nodes.unfollow(entry.key)
-        self._clear(entry)
+        if entry.is_journalled:
+            entry.done(entry.work)
+        else:
+            self._nodes.unfollow(entry.key)
+            self._clear(entry)
         if record.state is NodeState.NO_SYNC:
             # All that is left to do is to end our subscription.
             retry_at = max(retry_at, record.retry_at or retry_at)
@@ -139,16 +174,17 @@ class Withdrawing:
 
     def _clear(self, entry: NodeEntry) -> None:
         entry.inbox.clear()
+        entry.is_journalled = False
         entry.done(entry.work)
 
     async def _unsubscribe(self, key: NodeKey) -> None:
-        if not self._parts.is_allowed(key.service):
-            return
         try:
             await self._parts.reader.unsubscribe(key)
-        except UpstreamError as error:
-            # Whether or not the service heard us, notifications of the node are ignored.
-            log.debug("could not unsubscribe service=%s node=%r: %s", *_named(key), error)
+        except UpstreamRefused as error:
+            if is_passing(error):
+                raise
+            # There is no such subscription, or no such node: nothing is left to be ended.
+            log.debug("not subscribed service=%s node=%r: %s", *_named(key), error)
 
 
 def _named(key: NodeKey) -> tuple[str, str]:

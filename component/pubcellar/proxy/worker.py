@@ -6,6 +6,7 @@ nothing left. What fails is tried again later, and until then the node is forwar
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -23,12 +24,20 @@ from pubcellar.core.records import NodeRecord
 from pubcellar.core.states import NodeState
 from pubcellar.core.values import BareJID, NodeKey, SubscriptionState
 from pubcellar.proxy.changes import Changes
+from pubcellar.proxy.drifting import Drifting
+from pubcellar.proxy.evicting import Evicting
 from pubcellar.proxy.fetching import TooLargeToHold
-from pubcellar.proxy.nodes import Interrupted, NodeEntry, Nodes, Work
+from pubcellar.proxy.learning import NoOrder
+from pubcellar.proxy.node_entry import Interrupted, NodeEntry, Work
+from pubcellar.proxy.nodes import Nodes
 from pubcellar.proxy.parts import Parts
 from pubcellar.proxy.reconsidering import Reconsidering
+from pubcellar.proxy.revalidating import Revalidating
+from pubcellar.proxy.slots import Slots
+from pubcellar.proxy.subscribing import Subscribing
 from pubcellar.proxy.synchronising import Synchronising
 from pubcellar.proxy.verifying import Verifying
+from pubcellar.proxy.verifying_access import VerifyingAccess
 from pubcellar.proxy.withdrawing import Withdrawing
 
 log = logging.getLogger(__name__)
@@ -43,8 +52,7 @@ class Workers:
         parts: the ports.
         nodes: the entries.
         reconsidering: decides for whom nodes are held.
-        unreachable: called with a service that could not be reached.
-        reachable: called with a service that did what it was asked.
+        is_away: tells whether a service does not answer, so that nothing is asked of it.
     """
 
     def __init__(
@@ -52,21 +60,25 @@ class Workers:
         parts: Parts,
         nodes: Nodes,
         reconsidering: Reconsidering,
-        unreachable: Callable[[BareJID], None],
-        reachable: Callable[[BareJID], None],
+        is_away: Callable[[BareJID], bool],
     ) -> None:
         self._parts = parts
         self._nodes = nodes
         self._reconsidering = reconsidering
-        self._unreachable = unreachable
-        self._reachable = reachable
+        self._is_away = is_away
         withdrawing = Withdrawing(parts, nodes)
         self._withdrawing = withdrawing
         self._changes = Changes(parts, nodes, withdrawing)
-        self._verifying = Verifying(parts, nodes, withdrawing)
+        drifting = Drifting(parts, nodes)
+        self._drifting = drifting
+        self._access = VerifyingAccess(parts, nodes, withdrawing, drifting)
+        subscribing = Subscribing(parts, nodes)
+        self._verifying = Verifying(parts, nodes, drifting, subscribing)
+        self._evicting = Evicting(parts, drifting)
+        self._revalidating = Revalidating(parts, nodes, self._access, subscribing)
         self._synchronising = Synchronising(parts, nodes, withdrawing)
-        self._slots = asyncio.Semaphore(parts.limits.max_synchronisations)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = Slots(parts.limits, parts.clock)
+        self._tasks: dict[asyncio.Task[None], BareJID] = {}
         self._is_stopped = False
 
     def wake(self, key: NodeKey) -> NodeEntry:
@@ -74,14 +86,14 @@ class Workers:
         entry = self._nodes.entry(key)
         if entry.worker is None and not self._is_stopped:
             entry.worker = asyncio.get_running_loop().create_task(self._run(entry))
-            self._tasks.add(entry.worker)
-            entry.worker.add_done_callback(self._tasks.discard)
+            self._tasks[entry.worker] = key.service
+            entry.worker.add_done_callback(self._tasks.pop)
         return entry
 
     @property
-    def busy(self) -> int:
-        """How many workers are at work."""
-        return len(self._tasks)
+    def busy(self) -> Counter[BareJID]:
+        """How many workers are at work, by service."""
+        return Counter(self._tasks.values())
 
     async def settled(self, entry: NodeEntry, timeout_seconds: float) -> None:
         """Return when the entry's worker has ended, or after the time-out."""
@@ -118,12 +130,10 @@ class Workers:
                     break
                 await step(entry)
                 entry.step_done.set()
-                if step not in (self._withdrawing.evict, self._reconsidering.ask):
-                    self._reachable(entry.key.service)
         except Interrupted:
             log.debug("work was interrupted service=%s node=%r", *_where(entry))
-        except TooLargeToHold as error:
-            await self._too_large(entry, error)
+        except (NoOrder, TooLargeToHold) as error:
+            await self._not_to_be_held(entry, error)
         except UpstreamRefused as error:
             await self._refused(entry, error)
         except UpstreamError as error:
@@ -134,6 +144,7 @@ class Workers:
             log.exception("a worker failed service=%s node=%r", *_where(entry))
             self._distrust(entry)
         finally:
+            entry.end_comparison()
             entry.worker = None
             entry.step_done.set()
 
@@ -149,23 +160,33 @@ class Workers:
         service = entry.key.service
         if not self._nodes.is_trusted(service) or not self._parts.is_allowed(service):
             return None
-        if entry.not_before is not None and now < entry.not_before:
+        if self._is_away(service) or (entry.not_before is not None and now < entry.not_before):
             return None
-        if record.state is not NodeState.LIVE:
+        if record.state is not NodeState.LIVE and not entry.is_revalidating:
             if record.retry_at is not None and now < record.retry_at:
                 return None
-            is_open = self._reconsidering.is_open(entry.key)
-            return self._reconsidering.ask if is_open else self._synchronise
-        if Work.SYNCHRONISE in entry.work or not self._nodes.is_followed(entry.key):
+            if self._reconsidering.is_open(entry.key):
+                return self._reconsidering.ask
+        if Work.SYNCHRONISE in entry.work or entry.is_journalled:
             return self._synchronise
+        is_current = record.state is NodeState.LIVE and self._nodes.is_followed(entry.key)
+        if is_current or entry.is_revalidating:
+            return self._next_to_verify(entry)
+        can_revalidate = self._revalidating.can_revalidate(record)
+        return self._revalidating.revalidate if can_revalidate else self._synchronise
+
+    def _next_to_verify(self, entry: NodeEntry) -> Callable[[NodeEntry], Awaitable[None]] | None:
+        """Return what is to be done first about a node whose notifications are believed."""
         if Work.VERIFY_INFO in entry.work:
-            return self._verifying.verify_info
+            return self._access.verify
         if entry.inbox:
             return self._changes.apply
         if Work.VERIFY_IDS in entry.work:
             return self._verifying.verify_ids
         if Work.VERIFY_OLDEST in entry.work:
-            return self._verifying.verify_oldest
+            return self._evicting.verify_oldest
+        if Work.COMPARE in entry.work:
+            return self._verifying.compare
         return None
 
     def _next_not_held(
@@ -183,10 +204,10 @@ class Workers:
         return None
 
     async def _synchronise(self, entry: NodeEntry) -> None:
-        async with self._slots:
-            await self._synchronising.synchronise(entry)
+        async with self._slots.held(entry.key.service) as turn:
+            await self._synchronising.synchronise(entry, turn)
 
-    async def _too_large(self, entry: NodeEntry, error: TooLargeToHold) -> None:
+    async def _not_to_be_held(self, entry: NodeEntry, error: Exception) -> None:
         try:
             await self._withdrawing.withdraw(entry, str(error))
         except StorageError as failure:
@@ -196,6 +217,8 @@ class Workers:
         """The service refuses us: what it refuses the proxy, the proxy does not hold."""
         try:
             if error.condition in ("item-not-found", "gone"):
+                if entry.record is not None and entry.record.generation:
+                    self._drifting.found(entry, Happened.DRIFT_DELETED, "forgotten")
                 await self._withdrawing.forget(entry)
             elif is_passing(error):
                 await self._failed(entry, error)
@@ -214,15 +237,16 @@ class Workers:
             self._store_failed(entry, failure)
         if is_outage:
             entry.outage = error
-            self._unreachable(entry.key.service)
 
     def _store_failed(self, entry: NodeEntry, error: StorageError) -> None:
         self._parts.counters.count(Happened.STORE_UNAVAILABLE)
-        log.error(
+        # That the database is away is said once, by the database.
+        log.log(
+            logging.DEBUG if isinstance(error, StoreUnavailable) else logging.ERROR,
             "the database failed, the node is forwarded until it works again "
             "service=%s node=%r: %s",
             *_where(entry),
-            error if isinstance(error, StoreUnavailable) else f"conflict: {error}",
+            error,
         )
         self._distrust(entry)
 

@@ -6,6 +6,7 @@ Every get or set gets exactly one answer, whatever happens on the way; nothing e
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -21,12 +22,8 @@ from pubcellar.core.errors import (
     UpstreamAnswerTooLarge,
 )
 from pubcellar.core.events import Event
-from pubcellar.core.namespaces import (
-    NS_COMPONENT_ACCEPT,
-)
-from pubcellar.core.values import (
-    BareJID,
-)
+from pubcellar.core.namespaces import NS_COMPONENT_ACCEPT
+from pubcellar.core.values import BareJID
 from pubcellar.xmpp.addresses import Addresses, requester
 from pubcellar.xmpp.errors import error_payload
 from pubcellar.xmpp.events import EVENT, events
@@ -50,6 +47,10 @@ class UseCases(Protocol):
 
     def notified(self, event: Event) -> None:
         """Take a notification that came to the component's own address."""
+        ...
+
+    def heard_from(self, service: BareJID) -> None:
+        """This address has sent a notification, be it of interest or not."""
         ...
 
     def follows(self, service: BareJID) -> bool:
@@ -79,6 +80,7 @@ class StanzaDoor:
         use_cases: get notifications, and are told of the stream.
         counters: what is dropped is counted there.
         max_requests: how many requests may be in flight; more are refused at once.
+        max_of_one: how many of these may be one requester's.
         max_stanza_bytes: the largest stanza that is ever sent.
     """
 
@@ -90,6 +92,7 @@ class StanzaDoor:
         use_cases: UseCases,
         counters: Counters,
         max_requests: int,
+        max_of_one: int,
         max_stanza_bytes: int,
     ) -> None:
         self._addresses = addresses
@@ -98,9 +101,11 @@ class StanzaDoor:
         self._use_cases = use_cases
         self._counters = counters
         self._max_requests = max_requests
+        self._max_of_one = max_of_one
         self._max_stanza_bytes = max_stanza_bytes
         self._send: Callable[[bytes], None] | None = None
         self._in_flight: set[asyncio.Task[None]] = set()
+        self._in_flight_of: Counter[BareJID] = Counter()
         self._is_stopping = False
 
     # The stream's side
@@ -144,7 +149,7 @@ class StanzaDoor:
             case "iq", ("result" | "error"):
                 self._tracker.received(stanza.get("id", ""), sender.full, recipient.full, stanza)
             case "iq", ("get" | "set"):
-                self._begin(stanza)
+                self._begin(stanza, sender.bare)
             case "message", _:
                 self._message(stanza)
             case "presence", _:
@@ -210,18 +215,31 @@ class StanzaDoor:
 
     # Requests
 
-    def _begin(self, stanza: Element) -> None:
-        if self._is_stopping or len(self._in_flight) >= self._max_requests:
-            error: ProxyError = (
-                Stopping("the proxy is being stopped")
-                if self._is_stopping
-                else TooManyRequests("too many requests are in flight")
-            )
+    def _begin(self, stanza: Element, sender: BareJID) -> None:
+        error = self._refusal(sender)
+        if error is not None:
             self._answer(dict(stanza.attrib), error_payload(error), is_error=True)
             return
         task = asyncio.get_running_loop().create_task(self._serve(stanza))
         self._in_flight.add(task)
-        task.add_done_callback(self._in_flight.discard)
+        self._in_flight_of[sender] += 1
+        task.add_done_callback(lambda _: self._ended(task, sender))
+
+    def _refusal(self, sender: BareJID) -> ProxyError | None:
+        """Return why a request is not even begun; None if it is."""
+        if self._is_stopping:
+            return Stopping("the proxy is being stopped")
+        if len(self._in_flight) >= self._max_requests:
+            return TooManyRequests("too many requests are in flight")
+        if self._in_flight_of[sender] >= self._max_of_one:
+            return TooManyRequests("too many requests of yours are in flight")
+        return None
+
+    def _ended(self, task: asyncio.Task[None], sender: BareJID) -> None:
+        self._in_flight.discard(task)
+        self._in_flight_of[sender] -= 1
+        if not self._in_flight_of[sender]:
+            del self._in_flight_of[sender]
 
     async def _serve(self, stanza: Element) -> None:
         is_error = True
@@ -273,6 +291,8 @@ class StanzaDoor:
         if message.find(EVENT) is None:
             return
         sender = requester(message.get("from", ""))
+        if not sender.has_resource and message.get("type") != "error":
+            self._use_cases.heard_from(sender.bare)
         recipient = requester(message.get("to", ""))
         is_for_us = str(recipient.full) == self._addresses.component
         if sender.has_resource or not is_for_us or not self._use_cases.follows(sender.bare):

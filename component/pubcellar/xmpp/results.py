@@ -88,15 +88,27 @@ def disco_items_list(
 
 
 def access_model(payload: Element) -> str | None:
-    """Return `pubsub#access_model` of a disco#info answer's metadata form (XEP-0060 5.4)."""
+    """Return `pubsub#access_model` of a disco#info answer's metadata form (XEP-0060 5.4).
+
+    None where it is missing, or where there are several that differ.
+    """
+    values = set(meta_data(payload).get("pubsub#access_model", ()))
+    return values.pop() if len(values) == 1 else None
+
+
+def meta_data(payload: Element) -> dict[str, list[str]]:
+    """Return all values of each field, by `var`, of the metadata form in a disco#info answer.
+
+    Fields of the same `var` are taken together. There are none where there is no such form.
+    """
     for form in payload.iter(qualified(NS_DATA_FORM, "x")):
-        values = {
-            field.get("var"): field.findtext(qualified(NS_DATA_FORM, "value"))
-            for field in form.iter(qualified(NS_DATA_FORM, "field"))
-        }
-        if values.get("FORM_TYPE") == NS_PUBSUB_META_DATA:
-            return values.get("pubsub#access_model")
-    return None
+        fields: dict[str, list[str]] = {}
+        for field in form.iter(qualified(NS_DATA_FORM, "field")):
+            values = [one.text or "" for one in field.iterfind(qualified(NS_DATA_FORM, "value"))]
+            fields.setdefault(field.get("var", ""), []).extend(values)
+        if fields.get("FORM_TYPE") == [NS_PUBSUB_META_DATA]:
+            return fields
+    return {}
 
 
 def subscription_state(payload: Element | None) -> SubscriptionState:

@@ -12,9 +12,11 @@ from xml.sax.saxutils import quoteattr
 from lxml import etree
 
 from pubcellar.core.errors import UpstreamAnswerInvalid, UpstreamRefused
+from pubcellar.core.hints import caching_hints
 from pubcellar.core.namespaces import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PUBSUB, NS_RSM
 from pubcellar.core.ports import ForwardedAnswer, ItemsResult, NodeInfo
 from pubcellar.core.values import (
+    BareJID,
     ItemsQuestion,
     NodeItemsQuestion,
     NodeKey,
@@ -31,6 +33,7 @@ from pubcellar.xmpp.results import (
     access_model,
     disco_items_list,
     items_list,
+    meta_data,
     own_subscription,
     payload_of,
     subscription_state,
@@ -107,13 +110,21 @@ class ComponentReader:
         self._tracker = tracker
         self._own_jid = own_jid
 
+    async def probe(self, service: BareJID) -> None:
+        """See `core.ports.ServiceReader.probe`."""
+        query = f"<query xmlns='{NS_DISCO_INFO}'/>"
+        reply = await self._tracker.request("get", sender=self._own_jid, to=service, payload=query)
+        if reply.get("type") == "error":
+            raise refusal(reply)
+
     async def node_info(self, key: NodeKey) -> NodeInfo:
         """See `core.ports.ServiceReader.node_info`."""
         query = f"<query xmlns='{NS_DISCO_INFO}' node={quoteattr(key.node)}/>"
         payload = await self._ask("get", key, query)
         if payload is None or payload.tag != qualified(NS_DISCO_INFO, "query"):
             raise UpstreamAnswerInvalid("not an answer to disco#info")
-        return NodeInfo(serialised(payload), access_model(payload))
+        hints = caching_hints(meta_data(payload))
+        return NodeInfo(serialised(payload), access_model(payload), hints)
 
     async def is_open_to_strangers(self, key: NodeKey) -> bool | None:
         """See `core.ports.ServiceReader.is_open_to_strangers`."""
