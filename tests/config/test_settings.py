@@ -16,6 +16,7 @@ COMPONENT = 'jid = "cache.example.org"\nserver = "tcp:127.0.0.1:5347"\n'
 DURATIONS = [
     "access_verify_every",
     "verify_every",
+    "compare_every",
     "service_max_age",
     "max_stale",
     "max_age",
@@ -24,8 +25,15 @@ DURATIONS = [
     "retry_after",
     "retry_at_most",
     "parser_timeout",
+    "synchronisation_patience",
 ]
-COUNTS = ["page_size", "max_synchronisations", "max_nodes", "max_items_per_node"]
+COUNTS = [
+    "page_size",
+    "max_synchronisations",
+    "max_synchronisations_per_service",
+    "max_nodes",
+    "max_items_per_node",
+]
 
 
 def test_the_smallest_configuration_names_a_component_a_server_and_a_service(load: Load) -> None:
@@ -164,6 +172,32 @@ def test_retries_do_not_end_before_they_begin(load: Load, problems: Problems) ->
     assert problem.startswith(
         '[cache] retry_at_most = "1h": is shorter than [cache] retry_after, 2h: '
     )
+
+
+def test_probes_do_not_end_before_they_begin(load: Load, problems: Problems) -> None:
+    load(upstream='allow = ["pubsub.example.org"]\nprobe_after = "30s"')
+    (problem,) = problems(upstream='allow = ["pubsub.example.org"]\nprobe_after = "31s"')
+    assert problem.startswith(
+        '[upstream] probe_at_most = "30s": is shorter than [upstream] probe_after, 31s: '
+    )
+
+
+REMEMBERED = [
+    f"remember_{one}" for one in ("item_not_found", "forbidden", "unreachable", "timeout")
+]
+
+
+@pytest.mark.parametrize("key", REMEMBERED)
+def test_what_is_remembered_can_be_switched_off(load: Load, key: str) -> None:
+    assert getattr(load(f'[cache]\n{key} = "0s"').cache, key) == timedelta(0)
+    assert getattr(load(f'[cache]\n{key} = "7s"').cache, key) == timedelta(seconds=7)
+
+
+@pytest.mark.parametrize("key", REMEMBERED)
+@pytest.mark.parametrize("value", ['"-1s"', '"5"', "0", "false"])
+def test_how_long_it_is_remembered_has_a_unit(problems: Problems, key: str, value: str) -> None:
+    (problem,) = problems(f"[cache]\n{key} = {value}")
+    assert problem.startswith(f"[cache] {key} = {value}: a duration is a whole number and a unit")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import pytest
 
 from pubcellar.core.values import BareJID, NodeKey
 from pubcellar.proxy import nodes as module
-from pubcellar.proxy.nodes import NodeEntry, Nodes, Work
+from pubcellar.proxy.node_entry import NodeEntry, Work
+from pubcellar.proxy.nodes import Nodes
 
 BOUND = 300
 

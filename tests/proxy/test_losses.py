@@ -63,7 +63,7 @@ async def test_what_is_lost_again_meanwhile_is_not_trusted_until_it_is_noted_aga
     parts: Any = SimpleNamespace(store=store, clock=SimpleNamespace(now=lambda: NOW))
     nothing: Any = None
     reconsidering: Any = SimpleNamespace(go_through=lambda: asyncio.sleep(0))
-    mending = Mending(parts, nodes, nothing, nothing, nothing, reconsidering)
+    mending = Mending(parts, nodes, nothing, nothing, nothing, reconsidering, nothing)
     trusted: list[bool] = []
 
     def loses_again() -> None:

@@ -1,4 +1,4 @@
-"""Which nodes are held is decided behind their first read (design §5, "Analysis")."""
+"""Which nodes are held is decided behind their first read."""
 
 import pytest
 from playbook import Cellar, Service, info, items, listing

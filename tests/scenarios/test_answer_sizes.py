@@ -1,4 +1,4 @@
-"""No answer exceeds `max_stanza_bytes` (design §4, "Size"; XEP-0060 section 6.5.4)."""
+"""No answer exceeds `max_stanza_bytes` (XEP-0060 section 6.5.4)."""
 
 import pytest
 from playbook import Cellar, Service, item_ids, items, listing, page_of

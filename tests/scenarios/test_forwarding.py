@@ -1,4 +1,4 @@
-"""Reads that the cache cannot answer go to the service in the requester's alias (design §4, §7)."""
+"""Reads that the cache cannot answer go to the service in the requester's alias."""
 
 import pytest
 from playbook import PUBSUB, RSM, Cellar, Service, info, item, item_ids, items, listing
@@ -67,7 +67,7 @@ NOT_UNDERSTOOD = [
 async def test_what_is_not_understood_is_forwarded_untouched_even_for_a_held_node(
     cellar: Cellar, service: Service, payload: str
 ) -> None:
-    """Design §4: what the cache does not completely understand, it forwards."""
+    """What the cache does not completely understand, it forwards."""
     await cellar.holds(service, "notes/a", ["i1", "i2", "i3"])
     cellar.stands_aside(service)
     id_ = cellar.asks(payload)

@@ -1,4 +1,4 @@
-"""What is asked of the proxy itself, and what it refuses (design §3, §4; XEP-0030, 0092, 0199)."""
+"""What is asked of the proxy itself, and what it refuses (XEP-0030, 0092, 0199)."""
 
 import pytest
 from playbook import DISCO_INFO, PUBSUB, Cellar, Service, info, items, listing

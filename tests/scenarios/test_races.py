@@ -10,7 +10,7 @@ from playbook.cellar import CACHE, JULIET, ROMEO
 
 import pubcellar.proxy.proxy
 from pubcellar.core.values import NodeKey
-from pubcellar.proxy.nodes import Work
+from pubcellar.proxy.node_entry import Work
 
 KEY = NodeKey("pubsub.example.org", "notes/a")
 
@@ -92,7 +92,7 @@ async def test_a_record_read_before_a_loss_was_noted_is_not_believed_after_it(
 async def test_changes_too_many_to_keep_are_fetched(
     cellar: Cellar, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pubcellar.proxy.proxy, "MOST_CHANGES", 3)
+    monkeypatch.setattr(pubcellar.proxy.nodes, "MOST_CHANGES", 3)
     service.has("notes/a", [f"i{number}" for number in range(6)])
     cellar.stands_behind(service)
     cellar.store.hold("stage")

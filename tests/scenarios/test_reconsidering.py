@@ -1,4 +1,4 @@
-"""Held nodes whose analyser is gone, matches no more or changed its mind (design §5)."""
+"""Held nodes whose analyser is gone, matches no more or changed its mind."""
 
 import sqlite3
 from contextlib import closing

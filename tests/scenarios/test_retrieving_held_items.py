@@ -1,6 +1,6 @@
 """Items of a LIVE, open node come from the database, and the service is not asked.
 
-XEP-0060 section 6.5, XEP-0059; design §4, first row.
+XEP-0060 section 6.5, XEP-0059.
 """
 
 import pytest
@@ -161,8 +161,9 @@ class TestPagingService:
     ) -> None:
         await cellar.holds(paging_service, "notes/a", IDS)
         first = await cellar.result(items("notes/a", page="<max>3</max>"))
-        assert page_of(first) == ("i1", "0", "i3", "7")
-        second = await cellar.result(items("notes/a", page="<max>3</max><after>i3</after>"))
+        assert page_of(first) == ("pubcellar:0:i1", "0", "pubcellar:2:i3", "7")
+        after = "<max>3</max><after>pubcellar:2:i3</after>"
+        second = await cellar.result(items("notes/a", page=after))
         assert item_ids(second) == IDS[3:6]
         last = await cellar.result(items("notes/a", page="<max>3</max><before/>"))
         assert item_ids(last) == IDS[4:]

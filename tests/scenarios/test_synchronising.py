@@ -1,4 +1,4 @@
-"""A node is fetched whole while its service goes on living (design §5, "Synchronisation")."""
+"""A node is fetched whole while its service goes on living."""
 
 import pytest
 from playbook import Cellar, Sent, Service, item_ids, items, listing
@@ -298,5 +298,6 @@ class TestLimits:
         await cellar.start()
         await cellar.advance(2)
 
-        assert await cellar.state("notes/a") == "live"
-        assert service.nodes["notes/a"].subscribers == {"cache.example.org"}
+        # There is still one node too many, and this time it is told.
+        assert not await cellar.state("notes/a")
+        assert not service.nodes["notes/a"].subscribers

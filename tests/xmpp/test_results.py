@@ -175,11 +175,34 @@ OPEN = "<field var='pubsub#access_model'><value>open</value></field>"
         pytest.param(
             info(f"<x xmlns='{NS_DATA_FORM}'>{OPEN}</x>"), None, id="in a form without a type"
         ),
+        pytest.param(
+            info(form(META_DATA, OPEN.replace("open", "whitelist"), OPEN)), None, id="contradictory"
+        ),
     ],
 )
 def test_the_access_model_is_that_of_the_metadata_form(payload: str, expected: str | None) -> None:
     """XEP-0060 section 5.4."""
     assert results.access_model(parse_element(payload)) == expected
+
+
+def test_all_fields_of_the_metadata_form_are_read_and_of_no_other() -> None:
+    payload = info(
+        form("urn:other", "<field var='a'><value>elsewhere</value></field>"),
+        form(
+            META_DATA,
+            "<field var='a'><value>1</value><value>2</value></field>",
+            "<field var='{urn:b}c'><option><value>x</value></option><value/></field>",
+            "<field var='a'><value>3</value></field>",
+            "<field><value>nameless</value></field>",
+        ),
+    )
+    assert results.meta_data(parse_element(payload)) == {
+        "FORM_TYPE": [META_DATA],
+        "a": ["1", "2", "3"],
+        "{urn:b}c": [""],
+        "": ["nameless"],
+    }
+    assert results.meta_data(parse_element(info())) == {}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ Services that were given to `stands_behind` answer by themselves whatever they a
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -40,6 +41,8 @@ JULIET = "juliet@capulet.lit/balcony"
 ROMEO = "romeo@montague.lit/orchard"
 CACHE = "cache.example.org"
 PATIENCE_SECONDS = 10.0
+LOCK_PATIENCE = timedelta(milliseconds=300)
+"""Nobody but a test ever locks the database."""
 QUIET_TURNS = 30
 
 
@@ -103,7 +106,14 @@ class Cellar:
     async def start(self, faults: Callable[[FaultyStore], None] | None = None) -> Self:
         """Start the component, and connect it; `faults` is given its database before that."""
         await prepare_database(self.database_url)
-        self.store = FaultyStore(await open_store(self.database_url))
+        self.store = FaultyStore(
+            await open_store(
+                self.database_url,
+                now=self.clock.now,
+                busy_timeout=LOCK_PATIENCE,
+                is_watched=True,
+            )
+        )
         if faults is not None:
             faults(self.store)
         self._stop = asyncio.Event()

@@ -2,7 +2,8 @@
 
 Without paging it has the habits of Prosody: plain lists oldest first, disco#items newest first,
 ids as requested, a republished item moves to the end. With paging those of ejabberd: `<set/>` with
-tokens that are no item ids, disco#items oldest first, ids in stored order, republished items stay.
+tokens that are no item ids, disco#items oldest first, ids in stored order, republished items stay,
+subscribers of a node that is closed stay too, and strangers are told that it has no items.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,8 @@ class Node:
 
     `plain_limit` is how many of the newest it gives to who does not say how many, `greeting` the id
     of the item that it sends to who subscribes (XEP-0060 section 6.1.7). With `says_subscribed` it
-    tells everybody that they are subscribed.
+    tells everybody that they are subscribed. Who is in `outcasts` is given no items.
+    `meta_data` are more fields of its metadata form, by `var`.
     """
 
     items: dict[str, str] = field(default_factory=dict)
@@ -45,6 +47,8 @@ class Node:
     plain_limit: int | None = None
     greeting: str | None = None
     says_subscribed: bool = False
+    outcasts: set[str] = field(default_factory=set)
+    meta_data: dict[str, str] = field(default_factory=dict)
 
 
 class Service:
@@ -56,6 +60,7 @@ class Service:
             what an alias asked ends with `for` and the alias.
         refusal: a stanza error with which it answers everything.
         is_silent: it answers nothing.
+        unanswered: beginnings of questions, as in `asked`, that it never answers.
         greets_without_delay: what it sends to who subscribes looks like any notification.
     """
 
@@ -66,6 +71,7 @@ class Service:
         self.asked: list[str] = []
         self.refusal: tuple[str, str] | None = None
         self.is_silent = False
+        self.unanswered: tuple[str, ...] = ()
         self.greets_without_delay = False
         self.refusals: dict[str, tuple[str, str]] = {}
 
@@ -106,6 +112,8 @@ class Service:
     def configure(self, node: str, access_model: str | None = "open", title: str = "New") -> str:
         self.nodes[node].access_model = access_model
         self.nodes[node].title = title
+        if access_model == "whitelist" and not self.pages:
+            self.nodes[node].subscribers.clear()
         return self.event(f"<configuration node={quoteattr(node)}/>")
 
     def event(self, action: str, to: str = CACHE) -> str:
@@ -121,7 +129,7 @@ class Service:
         """Return what the service answers: nothing, or one stanza."""
         payload = request[0]
         question = self._noted(request, payload)
-        if self.is_silent:
+        if self.is_silent or question.startswith(self.unanswered):
             return []
         refusal = self.refusal or next(
             (error for asked, error in self.refusals.items() if question.startswith(asked)), None
@@ -195,8 +203,8 @@ class Service:
         sender = request.get("from", "")
         match etree.QName(child).localname:
             case "items":
-                return self._items(child, name, node, page)
-            case "subscribe" if node.refuses_subscriptions:
+                return self._items(sender, child, name, node, page)
+            case "subscribe" if node.refuses_subscriptions or sender in node.outcasts:
                 return "auth", "forbidden"
             case "subscribe":
                 node.subscribers.add(sender)
@@ -227,24 +235,31 @@ class Service:
             if node.access_model is None
             else f"<field var='pubsub#access_model'><value>{node.access_model}</value></field>"
         )
+        more = "".join(
+            f"<field var={quoteattr(var)}><value>{value}</value></field>"
+            for var, value in node.meta_data.items()
+        )
         return (
             f"<query xmlns='{DISCO_INFO}' node={quoteattr(name)}>"
             f"<identity category='pubsub' type='leaf'/><x xmlns='{FORM}' type='result'>"
             f"<field var='FORM_TYPE' type='hidden'><value>{META_DATA}</value></field>"
-            f"<field var='pubsub#title'><value>{node.title}</value></field>{model}</x></query>"
+            f"<field var='pubsub#title'><value>{node.title}</value></field>{model}{more}"
+            "</x></query>"
         )
 
     def _item_list(self, name: str, node: Node) -> str | tuple[str, str]:
-        if node.access_model != "open":
+        if node.access_model != "open" and not self.pages:
             return "auth", "forbidden"
         ids = list(node.items) if self.pages else list(reversed(node.items))
+        ids = ids if node.access_model == "open" else []
         found = "".join(f"<item jid='{self.jid}' name={quoteattr(one)}/>" for one in ids)
         return f"<query xmlns='{DISCO_ITEMS}' node={quoteattr(name)}>{found}</query>"
 
     def _items(
-        self, child: Element, name: str, node: Node, page: Element | None
+        self, sender: str, child: Element, name: str, node: Node, page: Element | None
     ) -> str | tuple[str, str]:
-        if node.access_model == "whitelist" and not node.admits_everybody:
+        is_member = node.admits_everybody or (self.pages and sender in node.subscribers)
+        if sender in node.outcasts or (node.access_model == "whitelist" and not is_member):
             return "auth", "forbidden"
         wanted = [one.get("id", "") for one in child]
         ids = list(node.items)
