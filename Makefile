@@ -5,12 +5,16 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 ROUNDS ?= 5
 KILLS ?= 40
-# Files of tests in parallel; one process of each kind of server for every worker.
-PYTEST := $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile
+FAULTS ?= 200
+SEEDS ?= 1-20
+# Files of tests in parallel, one more than there are processors, since servers are waited for; one
+# process of each kind of server for every worker.
+WORKERS := $(shell echo $$(($$(nproc) + 1)))
+PYTEST := $(BIN)/pytest -q -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help setup test demo lint format acceptance clean
+.PHONY: help setup test demo lint format differential acceptance clean
 
 help:
 	@echo 'make test         set up everything; run all checks and tests'
@@ -18,8 +22,11 @@ help:
 	@echo 'make demo KEEP=1  the same, and leave it running to point a client at it'
 	@echo 'make lint         run the checks alone'
 	@echo 'make format       format and repair what can be repaired'
+	@echo 'make differential answers of services and proxy compared after random changes, more of them'
+	@echo '                  than make test does (SEEDS=$(SEEDS), or such as SEEDS=7,21-40)'
 	@echo 'make acceptance   the tests, then the server tests with every server and database, then'
-	@echo '                  over and over (ROUNDS=$(ROUNDS)), and many kills (KILLS=$(KILLS))'
+	@echo '                  over and over (ROUNDS=$(ROUNDS)), many kills (KILLS=$(KILLS)), and many'
+	@echo '                  faults between proxy and server (FAULTS=$(FAULTS), SEED=1)'
 	@echo 'make clean        remove what the other commands made'
 
 setup: $(READY)
@@ -48,6 +55,9 @@ format: setup
 demo: setup
 	@PYTHONPATH=tests/servers $(BIN)/python tests/demo/demo.py $(if $(filter-out 0,$(KEEP)),--keep)
 
+differential: setup
+	SEEDS=$(SEEDS) $(BIN)/pytest -q -s tests/servers/differential
+
 acceptance: test
 	$(PYTEST) -m servers --every-combination
 	for round in $$(seq $(ROUNDS)); do \
@@ -55,6 +65,7 @@ acceptance: test
 	    $(PYTEST) -m servers || exit 1; \
 	done
 	KILLS=$(KILLS) $(PYTEST) tests/servers/test_kills.py
+	FAULTS=$(FAULTS) $(PYTEST) --dist load tests/servers/faults/test_faults.py
 
 clean:
 	rm -rf $(VENV) build dist component/*.egg-info *.egg-info .coverage .hypothesis \

@@ -25,7 +25,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run `async def` tests as asyncio tasks, which pytest-twisted waits for as Deferreds."""
+    """Run `async def` tests as asyncio tasks, which pytest-twisted waits for as Deferreds.
+
+    Those with servers come first: they take longest, and the others fill what gaps are left.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("servers") is None)
     for item in items:
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
             item.obj = _as_deferred(item.obj)

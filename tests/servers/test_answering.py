@@ -43,8 +43,7 @@ class TestHeldNodeIsAnsweredAsTheServiceAnswersIt:
         ("all ids missing: an empty list", lambda node: by_id(node, "no-such", "neither")),
         ("disco#items of the node", lambda node: disco(NS_DISCO_ITEMS, node)),
     )
-    # ejabberd puts a `<set/>` before the items of these, with places and times that only it knows.
-    # TODO: answer so where the service does; until then a held answer has none.
+    # ejabberd puts a `<set/>` before the items of these; what ours says is in test_order.py.
     NEWEST = (
         ("max_items: the newest", lambda node: items_request(node, "", "max_items='3'")),
         ("max_items beyond all", lambda node: items_request(node, "", "max_items='99'")),

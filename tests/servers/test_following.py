@@ -241,8 +241,13 @@ class TestCountingService:
         assert refused.is_error, "a node that was closed is not answered from the cache"
 
         counting_service.delete(node)
-        gone = await reader.request("get", to, everything(node))
-        assert gone.condition == "item-not-found"
+
+        async def is_gone() -> bool:
+            # The refusal is given again for some seconds: nobody tells us of a closed node.
+            reply = await reader.request("get", to, everything(node))
+            return reply.condition == "item-not-found"
+
+        await wait_until(is_gone, "the node to be gone")
 
     async def test_retract_of_an_unknown_item_means_verify(
         self, counting_service: CountingService, proxy: ProxyProcess, reader: Client, pages: bool

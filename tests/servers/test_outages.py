@@ -124,13 +124,46 @@ async def test_service_gone_is_answered_for_and_made_up_for(
     said = (unknown.error_type, unknown.condition)
     assert said == server.facts.absent, "relayed as the server said it"
 
-    assert (await reader.items(to, NODE)).ids == ids
-    assert answered_by(proxy, NODE)[-1] == "stale"
+    async def is_stale() -> bool:
+        assert (await reader.items(to, NODE)).ids == ids
+        return answered_by(proxy, NODE)[-1] == "stale"
+
+    await wait_until(is_stale, "the proxy has seen that the service is away")
     counting_service.publish(NODE, "unheard", post("Nobody was there to be told"), notify=False)
     await counting_service.connect()
 
-    assert (await reader.items(to, NODE)).ids == [*ids, "unheard"]
-    assert (await until_cached(reader, proxy, NODE, to)).ids == [*ids, "unheard"]
+    # Until a probe finds it back it is answered stale.
+    held = await until_cached(reader, proxy, NODE, to)
+    assert held.ids == [*ids, "unheard"]
+
+
+async def test_nobody_waits_for_a_service_that_has_fallen_silent(
+    counting_service: CountingService, proxy: ProxyProcess, reader: Client
+) -> None:
+    """Once it is known to be away nothing but probes is sent to it, until one is answered."""
+    proxy.configure({"upstream": {"timeout": "1s", "probe_at_most": "1s"}})
+    await proxy.restart()
+    counting_service.create(NODE, items=5)
+    to = f"{counting_service.jid}@{proxy.jid}"
+    await until_held(reader, proxy, NODE, to)
+    ids = (await reader.items(to, NODE)).ids
+    silent = (Kind.ITEMS, Kind.NODE_INFO, Kind.NODE_ITEMS, Kind.SERVICE_INFO, Kind.OTHER_GET)
+    unknown = [("get", to, everything(f"{NODE}:comments/{one}")) for one in range(20)]
+    with counting_service.withholding(*silent, for_ever=True):
+        await reader.in_parallel(unknown[:3])
+        await wait_until(lambda: "is away: " in proxy.log(), "the log to say so")
+        counting_service.forget()
+        replies = await reader.in_parallel(unknown)
+        stale = [(await reader.items(to, NODE)).ids for _ in range(20)]
+        assert counting_service.count(Kind.ITEMS) == 0
+    assert {(one.error_type, one.condition) for one in replies} == {
+        ("wait", "remote-server-timeout")
+    }
+    assert stale == [ids] * 20
+    assert set(answered_by(proxy, NODE)[-20:]) == {"stale"}
+
+    assert (await until_cached(reader, proxy, NODE, to)).ids == ids
+    assert (await reader.request(*unknown[-1])).condition == "item-not-found"
 
 
 async def test_every_request_is_answered_while_the_service_is_silent(
@@ -190,5 +223,7 @@ async def test_broken_database_makes_a_pure_forwarder(
         await wait_until(lambda: "the database failed" in proxy.log(), "the log to say so")
 
     held = await until_cached(reader, proxy, node_name)
+    assert proxy.log().count("every request is forwarded") == 1
+    assert proxy.log().count("the database works again") == 1
 
     assert held.ids == ["post-1", "post-2", "post-3", "new"]

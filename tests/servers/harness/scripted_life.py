@@ -100,7 +100,7 @@ class ScriptedLife:
         await self._until_cached(MADE_ANEW)
         self.service.publish(LARGE, "unheard", post("Nobody was told"), notify=False)
         await wait_until(
-            lambda: "what=items" in self.proxy.log(), "verification to find what nobody told"
+            lambda: "kind=items" in self.proxy.log(), "verification to find what nobody told"
         )
         # One node more than there may be.
         await self._read(UNWANTED)
