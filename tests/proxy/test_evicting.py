@@ -1,0 +1,64 @@
+"""What a service has dropped from a full node is dropped, and nothing that is still there."""
+
+from typing import Any
+
+from pubcellar.core.counters import Happened
+from pubcellar.core.hints import CachingHints
+from pubcellar.core.ports import ItemsResult
+from pubcellar.core.records import StoredIdPage
+from pubcellar.core.values import BareJID, Item, NodeKey
+from pubcellar.proxy.evicting import Evicting
+from pubcellar.proxy.node_entry import NodeEntry, Work
+
+KEY = NodeKey(BareJID("pubsub.example.org"), "notes")
+
+
+class Ports:
+    """A node of three items held, of which the service keeps two; reader, store and drift."""
+
+    def __init__(self, given: tuple[Item, ...]) -> None:
+        self.reader: Any = self
+        self.store: Any = self
+        self.limits: Any = None
+        self.removed: list[str] = []
+        self._given = given
+
+    async def id_page(self, *_: object, **__: object) -> StoredIdPage:
+        return StoredIdPage(("i1", "i2"), 3)
+
+    async def items(self, *_: object, **__: object) -> ItemsResult:
+        return ItemsResult(self._given)
+
+    async def remove_items(self, key: NodeKey, item_ids: list[str]) -> frozenset[str]:
+        self.removed += item_ids
+        self._given = (Item("i1", "<item id='i1'/>"), *self._given)
+        return frozenset(item_ids)
+
+    async def node(self, key: NodeKey) -> None:
+        return None
+
+    def found(self, *_: object) -> None:
+        assert Happened.DRIFT_EVICTED in _
+
+
+async def verified(given: tuple[Item, ...]) -> tuple[Ports, NodeEntry]:
+    parts: Any = Ports(given)
+    entry = NodeEntry(KEY)
+    entry.hints = CachingHints(max_items=2)
+    entry.ask(Work.VERIFY_OLDEST, is_doubtful=True)
+    await Evicting(parts, parts).verify_oldest(entry)
+    return parts, entry
+
+
+async def test_what_the_service_does_not_give_any_more_is_dropped() -> None:
+    parts, entry = await verified((Item("i2", "<item id='i2'/>"),))
+    assert parts.removed == ["i1"]
+    assert entry.work is Work.NOTHING
+
+
+async def test_where_none_of_several_is_given_all_ids_are_looked_at_instead() -> None:
+    """Some services refuse all of them where one is missing."""
+    parts, entry = await verified(())
+    assert parts.removed == []
+    assert entry.work is Work.VERIFY_IDS
+    assert entry.is_doubtful
