@@ -37,8 +37,8 @@ class Ports:
     async def node(self, key: NodeKey) -> None:
         return None
 
-    def found(self, *_: object) -> None:
-        assert Happened.DRIFT_EVICTED in _
+    def found(self, *said: object) -> None:
+        assert Happened.DRIFT_EVICTED in said
 
 
 async def verified(given: tuple[Item, ...]) -> tuple[Ports, NodeEntry]:
