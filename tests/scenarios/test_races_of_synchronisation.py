@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from playbook import Cellar, Sent, Service, canonical, item_ids, items, listing
+from playbook import Cellar, Sent, Service, item_ids, items, listing
 from playbook.cellar import JULIET, ROMEO
-from playbook.stanzas import PUBSUB, parsed
+from playbook.comparing import is_held_as_the_service_has_it
+from playbook.stanzas import PUBSUB
 
 from pubcellar.core.counters import Happened
 from pubcellar.core.values import NodeKey
@@ -50,15 +51,7 @@ async def up_to(cellar: Cellar, service: Service, words: str, times: int = 1) ->
 
 
 async def is_as_the_service_has_it(cellar: Cellar, service: Service) -> None:
-    assert await cellar.state(NODE) == "live", await cellar.record(NODE)
-    await cellar.result(items(NODE))
-    await cellar.settled()
-    service.asked.clear()
-    answer = await cellar.result(items(NODE))
-    found = [(one.get("id"), canonical(one[0])) for one in answer.iter(f"{{{PUBSUB}}}item")]
-    there = [parsed(one) for one in service.nodes[NODE].items.values()]
-    assert found == [(one.get("id"), canonical(one[0])) for one in there]
-    assert [asked for asked in service.asked if " for " in asked] == []
+    await is_held_as_the_service_has_it(cellar, service, NODE)
 
 
 @pytest.fixture(params=["without paging", "with paging"])

@@ -114,8 +114,13 @@ async def parsers(connection: AsyncConnection, key: NodeKey) -> frozenset[str | 
     return frozenset((await connection.scalars(query)).all())
 
 
-async def by_id(connection: AsyncConnection, key: NodeKey, item_ids: Sequence[str]) -> list[Item]:
-    """Return those items that have one of these ids, each once, oldest first."""
+async def by_id(
+    connection: AsyncConnection, key: NodeKey, item_ids: Sequence[str], *, is_staged: bool = False
+) -> list[Item]:
+    """Return those items that have one of these ids, each once, by position.
+
+    Those that readers see, or those that are staged.
+    """
     node = await current_node(connection, key)
     if node is None:
         return []
@@ -123,7 +128,7 @@ async def by_id(connection: AsyncConnection, key: NodeKey, item_ids: Sequence[st
     for batch in batches(list(dict.fromkeys(item_ids)), IDS_PER_STATEMENT):
         rows = await connection.execute(
             select(PubsubItem.position, *ITEM_COLUMNS).where(
-                node.items, PubsubItem.item_id.in_(batch)
+                node.staged_items if is_staged else node.items, PubsubItem.item_id.in_(batch)
             )
         )
         found.extend((row.position, item_of(row)) for row in rows)

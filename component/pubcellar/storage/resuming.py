@@ -5,7 +5,6 @@ that stages something, and cleared in that which discards or publishes it: where
 is staged, and nobody need look at the items.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
@@ -14,16 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pubcellar.core.errors import StoreConflict
 from pubcellar.core.records import NodeRecord
 from pubcellar.core.states import NodeState
-from pubcellar.core.values import Item, NodeKey
+from pubcellar.core.values import NodeKey
 from pubcellar.storage import nodes
 from pubcellar.storage.models import PubsubItem, PubsubNode
 from pubcellar.storage.rows import (
-    IDS_PER_STATEMENT,
-    ITEM_COLUMNS,
     CurrentNode,
-    batches,
     current_node,
-    item_of,
     node_named,
 )
 
@@ -81,22 +76,6 @@ async def sizes(connection: AsyncConnection, key: NodeKey, parser: str) -> dict[
         .order_by(PubsubItem.position)
     )
     return {row.item_id: row.size_bytes for row in found}
-
-
-async def by_id(connection: AsyncConnection, key: NodeKey, item_ids: Sequence[str]) -> list[Item]:
-    """Return those of the staged items that have one of these ids, by position."""
-    node = await current_node(connection, key)
-    if node is None:
-        return []
-    found: list[tuple[int, Item]] = []
-    for batch in batches(list(dict.fromkeys(item_ids)), IDS_PER_STATEMENT):
-        rows = await connection.execute(
-            select(PubsubItem.position, *ITEM_COLUMNS).where(
-                node.staged_items, PubsubItem.item_id.in_(batch)
-            )
-        )
-        found.extend((row.position, item_of(row)) for row in rows)
-    return [item for _, item in sorted(found, key=lambda pair: pair[0])]
 
 
 async def discard_abandoned(

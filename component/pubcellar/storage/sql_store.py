@@ -222,7 +222,7 @@ class SqlStore:
     async def staged_items(self, key: NodeKey, item_ids: Sequence[str]) -> list[Item]:
         """See `Store.staged_items`."""
         return await self._connections.read(
-            lambda connection: resuming.by_id(connection, key, item_ids)
+            lambda connection: items.by_id(connection, key, item_ids, is_staged=True)
         )
 
     async def discard_abandoned(self, staged_before: datetime, limit: int) -> int:

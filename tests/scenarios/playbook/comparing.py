@@ -4,7 +4,16 @@ from collections.abc import Mapping
 
 from playbook.cellar import CACHE, JULIET, Cellar, address_of
 from playbook.service import Service
-from playbook.stanzas import COMPONENT, STANZAS, Element, canonical, item_ids, parsed
+from playbook.stanzas import (
+    COMPONENT,
+    PUBSUB,
+    STANZAS,
+    Element,
+    canonical,
+    item_ids,
+    items,
+    parsed,
+)
 
 ALIAS = rf"juliet\40capulet.lit@{CACHE}/balcony"
 
@@ -49,3 +58,17 @@ def _spelled(answer: Element) -> str:
         return canonical(answer[0])
     names = [one.tag.removeprefix(f"{{{STANZAS}}}") for one in error]
     return f"{error.get('type')}/{names[0]}"
+
+
+async def is_held_as_the_service_has_it(cellar: Cellar, service: Service, node: str) -> None:
+    """Make sure that the node is LIVE, and answered from the database as the service would."""
+    assert await cellar.state(node) == "live", await cellar.record(node)
+    # The first read may show in which order a plain answer is.
+    await cellar.result(items(node))
+    await cellar.settled()
+    service.asked.clear()
+    answer = await cellar.result(items(node))
+    found = [(one.get("id"), canonical(one[0])) for one in answer.iter(f"{{{PUBSUB}}}item")]
+    there = [parsed(one) for one in service.nodes[node].items.values()]
+    assert found == [(one.get("id"), canonical(one[0])) for one in there]
+    assert [asked for asked in service.asked if " for " in asked] == []
