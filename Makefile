@@ -59,7 +59,7 @@ differential: setup
 	SEEDS=$(SEEDS) $(BIN)/pytest -q -s tests/servers/differential
 
 acceptance: test
-	$(PYTEST) -m servers --every-combination
+	$(PYTEST) -m 'servers or thorough' --every-combination
 	for round in $$(seq $(ROUNDS)); do \
 	    echo "Server tests, round $$round of $(ROUNDS)"; \
 	    $(PYTEST) -m servers || exit 1; \

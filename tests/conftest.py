@@ -24,11 +24,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run `async def` tests as asyncio tasks, which pytest-twisted waits for as Deferreds.
 
     Those with servers come first: they take longest, and the others fill what gaps are left.
     """
+    if not config.getoption("every_combination"):
+        thorough = [item for item in items if item.get_closest_marker("thorough")]
+        config.hook.pytest_deselected(items=thorough)
+        items[:] = [item for item in items if item not in thorough]
     items.sort(key=lambda item: item.get_closest_marker("servers") is None)
     for item in items:
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):

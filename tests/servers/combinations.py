@@ -21,6 +21,9 @@ USUAL = {"prosody": "sqlite", "ejabberd-mnesia": "postgresql", "ejabberd-sql": "
 """The database that goes with each server where not every combination is asked for."""
 
 SAME_SERVER = "ejabberd-sql"
+"""Differs from ejabberd on Mnesia in orders and pages: tests of these run in front of both, all
+others with --every-combination."""
+ABOUT_SQL = ("differential", "observations", "test_order", "test_ejabberd", "test_harness")
 
 MARKER = "only_server(name, reason): runs in front of this server alone, since it is about its ways"
 
@@ -34,7 +37,8 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
     servers = [
         kind
         for kind in SERVERS
-        if _is_meant(metafunc, kind) and (is_every or kind != SAME_SERVER or "service" in takes)
+        if _is_meant(metafunc, kind)
+        and (is_every or kind != SAME_SERVER or _is_about_sql(metafunc))
     ]
     if "database_kind" not in takes:
         metafunc.parametrize("server_kind", servers, indirect=True, scope="session")
@@ -46,6 +50,11 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
     ]
     names = ("server_kind", "database_kind")
     metafunc.parametrize(names, pairs, indirect=True, scope="session")
+
+
+def _is_about_sql(metafunc: pytest.Metafunc) -> bool:
+    name = str(metafunc.module.__file__)
+    return "service" in metafunc.fixturenames and any(one in name for one in ABOUT_SQL)
 
 
 def _is_meant(metafunc: pytest.Metafunc, kind: str) -> bool:

@@ -156,6 +156,7 @@ async def recovered(life: ScriptedLife, plan: Plan) -> None:
     await Recovery(life.service, life.proxy, life.reader, held).run(asks_at_once=plan.asks_at_once)
 
 
+@pytest.mark.thorough
 async def test_life_is_as_long_as_points_are_drawn_from(
     counting_service: CountingService, proxy: MortalProxy, reader: Client
 ) -> None:

@@ -28,6 +28,7 @@ async def walked_back(reader: Client, to: str, node: str, size: int) -> list[str
         before = page.page.first or ""
 
 
+@pytest.mark.thorough
 async def test_thousand_items_in_pages_of_every_size(
     server: ThrowAwayServer, proxy: ProxyProcess, owner: Client, reader: Client, node_name: str
 ) -> None:
