@@ -61,6 +61,33 @@ class TestAccess:
         assert (record.state, record.item_count) == ("no_sync", 0)
         assert either.nodes["notes/a"].subscribers == set()
 
+    async def test_a_forwarded_read_that_is_refused_lets_nobody_read_on(
+        self, cellar: Cellar, either: Service
+    ) -> None:
+        """What the service tells one reader contradicts what we believe of the node."""
+        await cellar.holds(either, "notes/a", IDS)
+        either.nodes["notes/a"].access_model = "whitelist"
+        forwarded = items("notes/a", ids=["i1"], max_items=1)
+        assert (await cellar.answer(forwarded)).condition == "auth/forbidden"
+        assert (await cellar.answer(items("notes/a"))).condition == "auth/forbidden"
+        await cellar.settled()
+        assert await cellar.state("notes/a") == "no_sync"
+
+    async def test_an_outcast_does_not_keep_others_from_being_answered(
+        self, cellar: Cellar, service: Service
+    ) -> None:
+        await cellar.holds(service, "notes/a", IDS)
+        service.nodes["notes/a"].outcasts.add(r"juliet\40capulet.lit@cache.example.org/balcony")
+        forwarded = items("notes/a", ids=["i1"], max_items=1)
+        for second in range(10):
+            assert (await cellar.answer(forwarded)).condition == "auth/forbidden"
+            await cellar.advance(1)
+            await cellar.settled()
+            service.asked.clear()
+            answer = await cellar.result(items("notes/a"), sender="romeo@montague.lit/orchard")
+            assert item_ids(answer) == IDS
+            assert not second or "info notes/a" not in service.asked
+
     async def test_a_proxy_that_is_refused_gives_the_node_up(
         self, cellar: Cellar, service: Service
     ) -> None:

@@ -71,6 +71,7 @@ class NodeEntry:
         is_revalidating: whether its worker compares a node that is not followed yet, or just so.
         has_differed: whether an item was found to be other than it is held; then all are compared.
         comparison: how far it has come with comparing items; None before and after.
+        access_doubted_at: when somebody was last refused the node although we took it to be open.
         not_before: when failed work may be tried again.
         outage: the exception that ended the last work, if the service could not be reached.
         loading: held while the record is read.
@@ -99,6 +100,7 @@ class NodeEntry:
         self.is_revalidating = False
         self.has_differed = False
         self.comparison: Comparison | None = None
+        self.access_doubted_at: datetime | None = None
         self.not_before: datetime | None = None
         self.outage: Exception | None = None
         self.loading = asyncio.Lock()

@@ -12,6 +12,7 @@ from pubcellar.core.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from pubcellar.core.failures import FailureKind, kind_of
 from pubcellar.core.freshness import Answer as AnswerDecision
 from pubcellar.core.freshness import (
     Decision,
@@ -46,6 +47,8 @@ SETTLE_SECONDS = 1.0
 """How long a read waits for notifications that are just being written."""
 VERIFY_SECONDS = 2.0
 """How long a read waits for the access model; a service slower than that is asked at once."""
+CONTRADICTING = frozenset({FailureKind.FORBIDDEN, FailureKind.ITEM_NOT_FOUND})
+"""What nobody is told of a node that is there and open, unless they are outcasts."""
 
 
 class Retrieving:
@@ -173,6 +176,7 @@ class Retrieving:
         if decision.follow_up is FollowUp.WORK:
             self._set_to_work(entry)
         is_open = self._is_known_to_be_open(entry)
+        asked_at = self._parts.clock.now()
         try:
             if decision.may_answer_stale and outage is not None:
                 # It was away a moment ago: the requester need not wait for that a second time.
@@ -183,7 +187,8 @@ class Retrieving:
                 may_wait=not decision.may_answer_stale,
                 arrivals=entry.arrivals,
             )
-        except (ItemNotFound, UpstreamRefused):
+        except (ItemNotFound, UpstreamRefused) as error:
+            self._doubt_access(entry, asked_at, error)
             self._nodes.release(key)
             raise
         except (UpstreamUnreachable, UpstreamTimeout):
@@ -199,6 +204,27 @@ class Retrieving:
                 self._analysing.begin(request.requester.bare, key, question, answered)
             await self._observe(entry, question, answered)
         return await self._shaped(request, key, answered)
+
+    def _doubt_access(self, entry: NodeEntry, asked_at: datetime, error: Exception) -> None:
+        """A node that we take to be open was refused to somebody: ask before it is answered again.
+
+        An outcast is refused an open node, too: whose refusals have led to nothing just now are not
+        asked about for every one of them.
+        """
+        record = entry.record
+        is_refusal = isinstance(error, UpstreamRefused) and kind_of(error) in CONTRADICTING
+        if not is_refusal or record is None or not is_shared(record.access_model):
+            return
+        last = entry.access_doubted_at
+        every = self._parts.policy.access_verify_every
+        verified_at = record.info_verified_at
+        if verified_at is not None and verified_at > asked_at:
+            return
+        if last is not None and asked_at - last < every:
+            return
+        entry.access_doubted_at = asked_at
+        entry.ask(Work.VERIFY_INFO, is_doubtful=True)
+        self._workers.wake(entry.key)
 
     def _is_known_to_be_open(self, entry: NodeEntry) -> bool:
         """Tell whether, within the bound of promise 2, one answer serves everybody."""

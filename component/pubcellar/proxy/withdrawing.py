@@ -175,6 +175,7 @@ class Withdrawing:
     def _clear(self, entry: NodeEntry) -> None:
         entry.inbox.clear()
         entry.is_journalled = False
+        entry.access_doubted_at = None
         entry.done(entry.work)
 
     async def _unsubscribe(self, key: NodeKey) -> None:
