@@ -10,8 +10,9 @@ from pubcellar.core.breaker import BreakerPolicy
 from pubcellar.core.errors import ConfigError
 from pubcellar.core.failures import FailureLives
 from pubcellar.core.freshness import FreshnessPolicy
+from pubcellar.core.identity import IdentityPolicy
 from pubcellar.core.values import BareJID
-from pubcellar.proxy import Limits
+from pubcellar.proxy import AccessPolicy, IdentitySettings, Limits
 from pubcellar.xmpp.addresses import bare_jid
 
 
@@ -99,4 +100,33 @@ def limits(settings: Settings) -> Limits:
             unreachable=cache.remember_unreachable,
             timeout=cache.remember_timeout,
         ),
+    )
+
+
+def identity(settings: Settings, own_jid: BareJID) -> IdentitySettings:
+    """Return in whose name requests go out.
+
+    Where it is not said which servers' word counts, it is that of the domain above our own.
+    """
+    forwarding = settings.forwarding
+    above = own_jid.partition(".")[2]
+    hosts = forwarding.hosts if forwarding.hosts is not None else ((above,) if above else ())
+    return IdentitySettings(
+        policy=IdentityPolicy(forwarding.identity),
+        hosts=frozenset(bare_jid(host) for host in hosts),
+        alias_hosts=frozenset(bare_jid(host) for host in forwarding.alias_hosts),
+    )
+
+
+def access(settings: Settings) -> AccessPolicy:
+    """Return who may use the proxy, and how much."""
+    given = settings.access
+    return AccessPolicy(
+        requesters=given.requesters,
+        exempt=frozenset(bare_jid(host) for host in given.exempt),
+        entitlement_max_age=given.entitlement_max_age,
+        check_open=given.check_open,
+        max_requests_per_minute=given.max_requests_per_minute,
+        max_subscriptions_per_requester=given.max_subscriptions_per_requester,
+        gone_after=given.gone_after,
     )

@@ -24,7 +24,7 @@ from pubcellar.core.counters import Counters
 from pubcellar.core.errors import ConfigError, Conflict
 from pubcellar.core.values import BareJID
 from pubcellar.exit_codes import ExitCode
-from pubcellar.from_settings import endpoint, jids, limits, policy
+from pubcellar.from_settings import access, endpoint, identity, jids, limits, policy
 from pubcellar.proxy import Parts, Proxy
 from pubcellar.storage import Migrated, SqlStore, database_state, open_store, prepare_database
 from pubcellar.xmpp.addresses import Addresses
@@ -96,6 +96,10 @@ class Component:
                 policy=policy(settings),
                 limits=limits(settings),
                 is_allowed=addresses.is_allowed,
+                subscriptions=store.users,
+                permissions=store.users,
+                identity=identity(settings, own_jid),
+                access=access(settings),
             )
         )
         self.door = StanzaDoor(

@@ -103,15 +103,15 @@ def test_the_default_service_must_be_allowed(load: Load, problems: Problems) -> 
     )
 
 
-@pytest.mark.parametrize("identity", ["auto", "alias"])
-def test_forwarding_by_alias_is_what_this_version_does(load: Load, identity: str) -> None:
+@pytest.mark.parametrize("identity", ["auto", "alias", "privileged"])
+def test_requests_are_forwarded_in_one_of_three_ways(load: Load, identity: str) -> None:
     assert load(f'[forwarding]\nidentity = "{identity}"').forwarding.identity == identity
 
 
-def test_privileged_forwarding_is_refused_for_now(problems: Problems) -> None:
-    assert problems('[forwarding]\nidentity = "privileged"') == (
-        '[forwarding] identity = "privileged": this version forwards by aliases only: '
-        'write "auto" or "alias"',
+def test_the_proxy_is_not_closed_to_everybody_by_an_empty_list(problems: Problems) -> None:
+    assert problems("[access]\nrequesters = []") == (
+        '[access] requesters = []: lets nobody in: write ["*"] for everybody, or such as '
+        '["*@example.org"]',
     )
 
 

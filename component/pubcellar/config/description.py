@@ -4,10 +4,17 @@ from pubcellar.config.database_url import without_password
 from pubcellar.config.settings import Settings
 from pubcellar.config.units import format_duration, format_size
 
+IDENTITIES = {
+    "auto": "as the requester where their server lets us, else in their alias",
+    "privileged": "as the requester, and only where their server lets us",
+    "alias": "in the requester's alias",
+}
+
 
 def describe(settings: Settings) -> str:
     """Return what the settings come to, one line for each subject."""
     component, upstream, cache = settings.component, settings.upstream, settings.cache
+    access = settings.access
     default = upstream.default or "none: requests to our own address are not forwarded"
     lines = [
         ("server", component.server),
@@ -17,9 +24,15 @@ def describe(settings: Settings) -> str:
         ("services allowed", ", ".join(upstream.allow)),
         (
             "forwarding",
-            "in the requester's alias; an answer is waited for "
+            f"{IDENTITIES[settings.forwarding.identity]}; an answer is waited for "
             f"{format_duration(upstream.timeout)}, at most {upstream.max_requests} at once, "
             f"{upstream.max_requests_per_requester} of one requester",
+        ),
+        (
+            "requesters",
+            f"{', '.join(access.requesters)}; of each at most {access.max_requests_per_minute} "
+            f"requests forwarded a minute and {access.max_subscriptions_per_requester} "
+            "subscriptions",
         ),
         ("database", without_password(settings.database.url)),
         (

@@ -73,6 +73,12 @@ def _not_none_at_all(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _not_nobody(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise ValueError('lets nobody in: write ["*"] for everybody, or such as ["*@example.org"]')
+    return value
+
+
 Duration = Annotated[timedelta, AfterValidator(_longer_than_nothing), BeforeValidator(_duration)]
 DurationOrNone = Annotated[timedelta, BeforeValidator(_duration)]
 """A duration for which "0s" means: not at all."""
@@ -84,6 +90,9 @@ DomainJID = Annotated[str, AfterValidator(domain_jid)]
 BareJID = Annotated[str, AfterValidator(bare_jid)]
 ServiceGlobs = Annotated[
     tuple[Annotated[str, AfterValidator(service_glob)], ...], AfterValidator(_not_none_at_all)
+]
+RequesterGlobs = Annotated[
+    tuple[Annotated[str, AfterValidator(service_glob)], ...], AfterValidator(_not_nobody)
 ]
 ClientEndpoint = Annotated[str, AfterValidator(_client_endpoint)]
 ListeningEndpoint = Annotated[str, AfterValidator(_listening_endpoint)]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -30,6 +29,7 @@ from pubcellar.config.fields import (
     DurationOrNone,
     ListeningEndpoint,
     Name,
+    RequesterGlobs,
     ServiceGlobs,
     Size,
     Switch,
@@ -101,16 +101,24 @@ class UpstreamSettings(Table):
         return not_shorter(at_most, "[upstream] probe_after", info.data.get("probe_after"))
 
 
-def _not_yet(identity: str) -> str:
-    if identity == "privileged":
-        raise ValueError('this version forwards by aliases only: write "auto" or "alias"')
-    return identity
-
-
 class ForwardingSettings(Table):
-    """`[forwarding]`: in whose name requests are forwarded."""
+    """`[forwarding]`: in whose name requests are forwarded (XEP-0356)."""
 
-    identity: Annotated[Literal["auto", "privileged", "alias"], AfterValidator(_not_yet)] = "auto"
+    identity: Literal["auto", "privileged", "alias"] = "auto"
+    hosts: tuple[DomainJID, ...] | None = None
+    alias_hosts: tuple[DomainJID, ...] = ()
+
+
+class AccessSettings(Table):
+    """`[access]`: who may use the proxy, how much, and what they may be given from the cache."""
+
+    requesters: RequesterGlobs = ("*",)
+    exempt: tuple[DomainJID, ...] = ()
+    entitlement_max_age: DurationOrNone = timedelta(seconds=60)
+    check_open: Switch = False
+    max_requests_per_minute: Count = 1200
+    max_subscriptions_per_requester: Count = 1000
+    gone_after: Duration = timedelta(days=3)
 
 
 class DatabaseSettings(Table):
@@ -224,6 +232,7 @@ class Document(Table):
     component: ComponentSettings
     upstream: UpstreamSettings
     forwarding: ForwardingSettings
+    access: AccessSettings
     database: DatabaseSettings
     cache: CacheSettings
     admin: AdminSettings

@@ -64,6 +64,18 @@ class TooManyRequests(RequestError):
     """As many requests as we hold at once are already in flight."""
 
 
+class RequesterNotAllowed(RequestError):
+    """`[access] requesters` does not name who asks."""
+
+
+class TooManySubscriptions(RequestError):
+    """A user has as many subscriptions through the proxy as one may have (XEP-0060 6.1.3)."""
+
+
+class PrivilegeMissing(RequestError):
+    """The user's server does not let us act for them, though it did, or has to (XEP-0356)."""
+
+
 class Stopping(RequestError):
     """The proxy is being stopped; the request can be repeated later."""
 

@@ -19,6 +19,10 @@ NS_PUBSUB_OWNER = "http://jabber.org/protocol/pubsub#owner"
 NS_VERSION = "jabber:iq:version"  # XEP-0092
 NS_PING = "urn:xmpp:ping"  # XEP-0199
 NS_ORDER_BY = "urn:xmpp:order-by:1"  # XEP-0413
+NS_SHIM = "http://jabber.org/protocol/shim"  # XEP-0131
+NS_FORWARD = "urn:xmpp:forward:0"  # XEP-0297
+NS_PRIVILEGE = "urn:xmpp:privilege:2"  # XEP-0356
+NS_CLIENT = "jabber:client"  # RFC 6120 section 4.8
 NS_PUBSUB_CACHING = "urn:xmpp:pubsub-caching:0"  # XEP-0460
 
 NS_ATOM = "http://www.w3.org/2005/Atom"  # RFC 4287

@@ -35,6 +35,8 @@ class NodeRecord:
         items_verified_at: when the contents were last fetched or confirmed.
         last_read_at: when a requester last asked for it.
         retry_at: not to be tried or looked at again before.
+        written_at: when something was last written to it through us that does not show yet; None
+            when all of it does.
     """
 
     key: NodeKey
@@ -56,6 +58,7 @@ class NodeRecord:
     items_verified_at: datetime | None = None
     last_read_at: datetime | None = None
     retry_at: datetime | None = None
+    written_at: datetime | None = None
 
     @property
     def is_set_aside(self) -> bool:

@@ -66,7 +66,15 @@ class Store(Protocol):
         """Insert the record, or update it; what is staged for a LIVE node is discarded.
 
         `generation`, `item_count` and `size_bytes` belong to the methods that write items;
-        `created_at` stays, and so does `last_read_at`, which is for `record_reads` to change.
+        `created_at` stays, and so do `last_read_at` and `written_at`, which are for `record_reads`
+        and `record_write` to change.
+        """
+        ...
+
+    async def record_write(self, key: NodeKey, written_at: datetime | None) -> None:
+        """Note that something is about to be written to a node, or, by None, that it all shows.
+
+        Nothing happens where the node has no record.
         """
         ...
 

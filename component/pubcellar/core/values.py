@@ -8,6 +8,9 @@ from enum import StrEnum
 from typing import NewType
 from xml.etree.ElementTree import canonicalize
 
+from pubcellar.core.identity import Identity
+from pubcellar.core.namespaces import NS_PUBSUB
+
 BareJID = NewType("BareJID", str)
 """A bare JID, or a domain, normalised; made by `pubcellar.xmpp.addresses` alone."""
 
@@ -163,15 +166,18 @@ Question = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A read for a service, as it arrived.
+    """A request for a service, as it arrived.
 
     Attributes:
         requester: who asks.
         service: the real service it is for.
         asked: the address of ours that was asked, from which the answer must come.
-        question: what we understood of it.
+        question: what we understood of it; of a set, nothing.
         payload: the child element of the iq, untouched.
         lang: `xml:lang` of the iq, or None.
+        type: `get` or `set`.
+        namespace: of the payload.
+        identity: in whose name it is forwarded.
     """
 
     requester: Requester
@@ -180,6 +186,9 @@ class Request:
     question: Question
     payload: str
     lang: str | None = None
+    type: str = "get"
+    namespace: str = NS_PUBSUB
+    identity: Identity = Identity.ALIAS
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@
 what is held true: it analyses nothing by itself, writes alone, and lets the service decide.
 """
 
-from pubcellar.proxy.parts import Limits, Parts
+from pubcellar.proxy.parts import AccessPolicy, IdentitySettings, Limits, Parts
 from pubcellar.proxy.proxy import Proxy
 
-__all__ = ["Limits", "Parts", "Proxy"]
+__all__ = ["AccessPolicy", "IdentitySettings", "Limits", "Parts", "Proxy"]

@@ -9,8 +9,10 @@ from pubcellar.core.breaker import BreakerPolicy
 from pubcellar.core.counters import Counters
 from pubcellar.core.failures import FailureLives
 from pubcellar.core.freshness import FreshnessPolicy
+from pubcellar.core.identity import IdentityPolicy, PermissionStore
 from pubcellar.core.ports import Analysers, Clock, Forwarder, ServiceReader
 from pubcellar.core.store import Store
+from pubcellar.core.subscriptions import SubscriptionStore
 from pubcellar.core.values import BareJID
 
 ENVELOPE_BYTES = 4096
@@ -61,6 +63,39 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class IdentitySettings:
+    """In whose name requests go out, as configured in `[forwarding]`.
+
+    Attributes:
+        policy: which identity.
+        hosts: servers whose word it is believed that they let us act for their users.
+        alias_hosts: servers whose users are served by aliases whatever was granted.
+    """
+
+    policy: IdentityPolicy = IdentityPolicy.AUTO
+    hosts: frozenset[str] = frozenset()
+    alias_hosts: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class AccessPolicy:
+    """Who may use the proxy, and how much, as configured in `[access]`.
+
+    Attributes:
+        requesters: JIDs, domains and globs of who may use the proxy at all.
+        exempt: domains whose users have no quotas.
+    """
+
+    requesters: tuple[str, ...] = ("*",)
+    exempt: frozenset[str] = frozenset()
+    entitlement_max_age: timedelta = timedelta(seconds=60)
+    check_open: bool = False
+    max_requests_per_minute: int = 1200
+    max_subscriptions_per_requester: int = 1000
+    gone_after: timedelta = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """The ports and settings of one proxy."""
 
@@ -74,3 +109,7 @@ class Parts:
     policy: FreshnessPolicy
     limits: Limits
     is_allowed: Callable[[BareJID], bool]
+    subscriptions: SubscriptionStore
+    permissions: PermissionStore
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
+    access: AccessPolicy = field(default_factory=AccessPolicy)

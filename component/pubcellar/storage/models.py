@@ -131,6 +131,7 @@ class PubsubNode(Base):
     retry_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     staged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     staged_for: Mapped[str | None] = mapped_column(String)
+    written_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     items: Mapped[list["PubsubItem"]] = relationship(
         primaryjoin=lambda: (
@@ -140,6 +141,49 @@ class PubsubNode(Base):
         viewonly=True,
     )
     """The items that readers see, oldest first."""
+
+
+class UserSubscription(Base):
+    """A subscription that a user made through the proxy; see `core.subscriptions`.
+
+    Attributes:
+        user_jid: the bare JID of `subscriber`.
+    """
+
+    __tablename__ = "user_subscription"
+    __table_args__ = (
+        UniqueConstraint("service", "node", "subscriber", "subid"),
+        _one_of("state", SubscriptionState),
+        Index("ix_user_subscription_user_jid", "user_jid"),
+        # What nobody has answered, and whose users are gone.
+        Index("ix_user_subscription_state_created_at", "state", "created_at"),
+        Index("ix_user_subscription_gone_since", "gone_since"),
+    )
+
+    id: Mapped[int] = mapped_column(BIG_KEY, primary_key=True)
+    service: Mapped[str] = mapped_column(String)
+    node: Mapped[str] = mapped_column(String)
+    user_jid: Mapped[str] = mapped_column(String)
+    subscriber: Mapped[str] = mapped_column(String)
+    subid: Mapped[str] = mapped_column(String)
+    asked: Mapped[str] = mapped_column(String)
+    state: Mapped[str] = mapped_column(String)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    gone_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    gone_count: Mapped[int] = mapped_column(Integer)
+
+
+class IqPermission(Base):
+    """That a server has ever let us act for its users (XEP-0356); see `core.identity`."""
+
+    __tablename__ = "iq_permission"
+    __table_args__ = (UniqueConstraint("host", "namespace", "type"),)
+
+    id: Mapped[int] = mapped_column(BIG_KEY, primary_key=True)
+    host: Mapped[str] = mapped_column(String)
+    namespace: Mapped[str] = mapped_column(String)
+    type: Mapped[str] = mapped_column(String)
+    granted_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class PubsubItem(Base):

@@ -77,6 +77,15 @@ async def save(connection: AsyncConnection, record: NodeRecord) -> CurrentNode:
     return CurrentNode(*saved.one())
 
 
+async def record_write(
+    connection: AsyncConnection, key: NodeKey, written_at: datetime | None
+) -> None:
+    """Note when something was last written to a node through us, or that all of it shows."""
+    await connection.execute(
+        update(PubsubNode).where(node_named(key)).values(written_at=written_at)
+    )
+
+
 async def forget(connection: AsyncConnection, key: NodeKey) -> None:
     """Delete a node; its items go with it (ON DELETE CASCADE)."""
     await connection.execute(delete(PubsubNode).where(node_named(key)))

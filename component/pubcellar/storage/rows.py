@@ -154,6 +154,7 @@ def node_record(row: Any) -> NodeRecord:
         items_verified_at=row.items_verified_at,
         last_read_at=row.last_read_at,
         retry_at=row.retry_at,
+        written_at=row.written_at,
     )
 
 

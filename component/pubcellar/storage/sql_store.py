@@ -20,6 +20,7 @@ from pubcellar.storage import bounds, items, nodes, pages, resuming, setting_asi
 from pubcellar.storage.connections import Connections
 from pubcellar.storage.databases import database_named
 from pubcellar.storage.rows import utc_now
+from pubcellar.storage.user_records import UserRecords
 from pubcellar.storage.watched_connections import WatchedConnections
 
 BUSY_TIMEOUT = timedelta(seconds=5)
@@ -60,6 +61,8 @@ class SqlStore:
     def __init__(self, connections: Connections, now: Callable[[], datetime] = utc_now) -> None:
         self._connections = connections
         self._now = now
+        self.users = UserRecords(connections)
+        """What is recorded of users, in the same database."""
 
     def session(self) -> AsyncSession:
         """Return a session for queries of one's own over the models; it cannot write.
@@ -102,6 +105,12 @@ class SqlStore:
     async def save_node(self, record: NodeRecord) -> None:
         """See `Store.save_node`."""
         await self._connections.write(lambda connection: resuming.save_node(connection, record))
+
+    async def record_write(self, key: NodeKey, written_at: datetime | None) -> None:
+        """See `Store.record_write`."""
+        await self._connections.write(
+            lambda connection: nodes.record_write(connection, key, written_at)
+        )
 
     async def save_node_without_items(self, record: NodeRecord) -> None:
         """See `Store.save_node_without_items`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 from pubcellar.core import errors
-from pubcellar.core.namespaces import NS_COMPONENT_ACCEPT, NS_STANZA_ERRORS
+from pubcellar.core.namespaces import NS_COMPONENT_ACCEPT, NS_PUBSUB_ERRORS, NS_STANZA_ERRORS
 from pubcellar.xmpp.stanzas import (
     Element,
     children,
@@ -20,10 +20,11 @@ from pubcellar.xmpp.stanzas import (
 
 @dataclass(frozen=True, slots=True)
 class StanzaError:
-    """Type and defined condition of a stanza error, as on the wire."""
+    """Type, defined condition and pubsub condition of a stanza error, as on the wire."""
 
     type: str
     condition: str
+    pubsub_condition: str | None = None
 
 
 STANZA_ERRORS: dict[type[errors.ProxyError], StanzaError] = {
@@ -37,6 +38,9 @@ STANZA_ERRORS: dict[type[errors.ProxyError], StanzaError] = {
     errors.AnswerTooLarge: StanzaError("modify", "not-acceptable"),
     errors.StanzaTooLarge: StanzaError("modify", "policy-violation"),
     errors.TooManyRequests: StanzaError("wait", "resource-constraint"),
+    errors.RequesterNotAllowed: StanzaError("auth", "forbidden"),
+    errors.TooManySubscriptions: StanzaError("wait", "policy-violation", "too-many-subscriptions"),
+    errors.PrivilegeMissing: StanzaError("wait", "service-unavailable"),
     errors.Stopping: StanzaError("wait", "service-unavailable"),
     errors.UpstreamTimeout: StanzaError("wait", "remote-server-timeout"),
     errors.UpstreamUnreachable: StanzaError("wait", "remote-server-timeout"),
@@ -76,7 +80,10 @@ def error_payload(error: BaseException) -> str:
 def _written(error: StanzaError, text: str) -> str:
     described = f"<text xmlns='{NS_STANZA_ERRORS}'>{escape(text)}</text>" if text else ""
     condition = f"<{error.condition} xmlns='{NS_STANZA_ERRORS}'/>"
-    return f"<error type={quoteattr(error.type)}>{condition}{described}</error>"
+    more = (
+        f"<{error.pubsub_condition} xmlns='{NS_PUBSUB_ERRORS}'/>" if error.pubsub_condition else ""
+    )
+    return f"<error type={quoteattr(error.type)}>{condition}{described}{more}</error>"
 
 
 def refusal(reply: Element) -> errors.UpstreamError:

@@ -102,6 +102,7 @@ class Requests:
             question=asked,
             payload=serialised(request.payload),
             lang=request.lang,
+            namespace=namespace_of(request.payload),
         )
         answer = await self._retriever.retrieve(read)
         try:

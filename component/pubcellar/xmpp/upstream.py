@@ -55,7 +55,7 @@ class AliasForwarder:
         """See `core.ports.Forwarder.forward`."""
         payload = request.payload if page is None else _with_page(request.payload, page)
         reply = await self._tracker.request(
-            "get",
+            request.type,
             sender=self._addresses.alias(request.requester),
             to=request.service,
             payload=payload,

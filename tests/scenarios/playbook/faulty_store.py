@@ -19,6 +19,7 @@ class FaultyStore:
 
     def __init__(self, store: SqlStore) -> None:
         self._store = store
+        self.users = _Users(self, store)
         self.running = 0
         self.is_broken = False
         self.broken: set[str] = set()
@@ -54,3 +55,14 @@ class FaultyStore:
                 self.running -= 1
 
         return call
+
+
+class _Users:
+    """What is recorded of users, watched and broken with the rest."""
+
+    def __init__(self, store: FaultyStore, whole: SqlStore) -> None:
+        self._faulty = store
+        self._users = whole.users
+
+    def __getattr__(self, name: str) -> Any:
+        return self._faulty._watched(name, getattr(self._users, name))
