@@ -432,6 +432,23 @@ class TestSynchronising:
         await cellar.settled()
         assert await cellar.state(NODE) == "live"
 
+    async def test_what_was_fetched_before_the_write_is_compared_after_it(
+        self, cellar: Cellar, service: Service
+    ) -> None:
+        """The ids are listed after it, and are the same."""
+        cellar.stands_behind(service).has(NODE, IDS)
+        cellar.store.hold("stage")
+        await cellar.result(items(NODE))
+        await cellar.until(lambda: "stage" in cellar.store.held)
+        service.notifies = "late"
+        unknown = publish(NODE, "i2", payload=CHANGED).replace("node=", "future='1' node=")
+        await writes(cellar, unknown)
+        cellar.store.release("stage")
+        await cellar.settled()
+        assert await cellar.state(NODE) == "live"
+        await is_read_as_it_is(cellar, service)
+        assert (await cellar.record(NODE)).written_at is None
+
     async def test_one_that_is_compared_meanwhile_is_compared_again(
         self, cellar: Cellar, service: Service
     ) -> None:

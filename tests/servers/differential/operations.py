@@ -68,18 +68,26 @@ class Place:
 
     Attributes:
         client: who does it; the owner of the node.
-        to: the address that is asked: the service's. Writes through the proxy would have an
-            address of the proxy's here, and a client whom the service lets in by that way.
+        to: the address that is asked: the service's, or the proxy's.
         node: the node.
+        service: the service, where the proxy is asked.
+        alias: who the client is to it there; whatever is created is made theirs, too.
     """
 
     client: Client
     to: str
     node: str
+    service: str = ""
+    alias: str = ""
 
 
 async def carry_out(operation: Operation, place: Place) -> Reply:
-    """Do it, and return what the service said, be it an error."""
+    """Do it, and return what the service said, be it an error.
+
+    Nodes are created at the service itself: not every one lets aliases do that.
+    """
+    if isinstance(operation, Create) and place.alias:
+        return await _create_for_alias(operation, place)
     owner = isinstance(operation, Configure | Purge | Delete)
     payload, action = pubsub(type(operation).__name__.lower(), place.node, owner=owner)
     match operation:
@@ -95,6 +103,13 @@ async def carry_out(operation: Operation, place: Place) -> Reply:
             if notify:
                 action.set("notify", "true")
     return await place.client.request("set", place.to, payload)
+
+
+async def _create_for_alias(operation: Create, place: Place) -> Reply:
+    reply = await carry_out(operation, Place(place.client, place.service, place.node))
+    if not reply.is_error:
+        await place.client.set_affiliation(place.service, place.node, place.alias, "owner")
+    return reply
 
 
 def _form(fields: Fields) -> Element:

@@ -15,7 +15,7 @@ from differential.answers import Answer, differences
 from differential.asking import Asked, Entity, NoToken, PagingFor
 from differential.deviations import Case, allowed
 from differential.hits import CACHE, AnsweredBy, Hits, may_be_held
-from differential.operations import Delete, Place, Sequence, Step, carry_out
+from differential.operations import Create, Delete, Place, Sequence, Step, carry_out
 from differential.questions import Question
 
 SETTLE_SECONDS = 20.0
@@ -51,6 +51,7 @@ class Bench:
         owner: carries the operations out.
         stranger: asks; has no rights at the service, as the alias that the proxy asks by has none.
         closed: a node that strangers may not read.
+        alias: the owner's alias, if the operations are carried out through the proxy.
     """
 
     server: str
@@ -61,6 +62,7 @@ class Bench:
     owner: Client
     stranger: Client
     closed: str
+    alias: str = ""
 
 
 async def run(
@@ -94,7 +96,8 @@ class _Run:
         self._thorough = thorough
         self._settle_seconds = settle_seconds
         node = f"urn:xmpp:microblog:0:comments/differential-{next(_numbers)}"
-        self.place = Place(bench.owner, bench.service, node)
+        to = bench.proxy.jid if bench.alias else bench.service
+        self.place = Place(bench.owner, to, node, bench.service, bench.alias)
         self._service = Entity(bench.stranger, bench.service)
         is_paged_for = bench.paging == "xep"
         paged_for = PagingFor(self._service) if is_paged_for else self._service
@@ -127,10 +130,10 @@ class _Run:
             await carry_out(operation, self.place)
         if is_told:
             await self._require_at_once(index)
+        if self._bench.alias and not any(isinstance(one, Create) for one in step):
+            await self._require_all_at_once(index)
         await self._settle(index)
-        whole = await self._service.answer(questions.canaries(self._node)[0])
-        for each in (self._service, self._model, self._proxy):
-            each.order = whole.tokens
+        whole = await self._whole()
         found: dict[str, str] = {}
         asked = [*questions.of_service(), *self._chosen(index, whole)]
         expected = await asyncio.gather(*(self._expected(question) for question in asked))
@@ -155,6 +158,26 @@ class _Run:
         found = await self._compared(question, await self._expected(question))
         if found:
             raise Different(index, {AT_ONCE: f"at once: {found[question.form]}"})
+
+    async def _require_all_at_once(self, index: int) -> None:
+        """Require what was written through the proxy in every first answer, whoever gives it."""
+        whole = await self._whole()
+        asked = [
+            *questions.canaries_of_service(),
+            *questions.canaries(self._node),
+            *self._chosen(index, whole),
+        ]
+        for question in asked:
+            found = await self._compared(question, await self._expected(question))
+            if found:
+                raise Different(index, {AT_ONCE: f"at once: {found[question.form]}"})
+
+    async def _whole(self) -> Answer:
+        """Return the whole list as the service has it now, by which others are asked for."""
+        whole = await self._service.answer(questions.canaries(self._node)[0])
+        for each in (self._service, self._model, self._proxy):
+            each.order = whole.tokens
+        return whole
 
     async def _settle(self, index: int) -> None:
         """Wait until the proxy answers as the service does, and from the cache if it may."""

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -44,6 +45,21 @@ async def test_proxy_answers_as_the_service_does(bench: Bench) -> None:
         print(f"seed {seed}: {found}")
         if not found.are_enough:
             failures.append(f"seed {seed}: {found}")
+    assert not failures, "\n\n".join(failures)
+
+
+async def test_who_reads_after_a_write_through_the_proxy_sees_it(bench: Bench) -> None:
+    """Written by the owner's alias, and read by somebody else, at once and in every form."""
+    escaped = bench.owner.bare_jid.replace("@", "\\40")
+    through = replace(bench, alias=f"{escaped}@{bench.proxy.jid}")
+    thorough = "SEEDS" in os.environ
+    failures = []
+    for seed in seeds(bench.paging):
+        sequence = generated(seed, MANY_STEPS if thorough else FEW_STEPS, ways_of(bench.server))
+        try:
+            print(f"seed {seed}: {await run(through, sequence, seed, thorough=thorough)}")
+        except Different as different:
+            failures.append(await report(through, seed, sequence, different))
     assert not failures, "\n\n".join(failures)
 
 
