@@ -28,6 +28,7 @@ from pubcellar.from_settings import access, endpoint, identity, jids, limits, po
 from pubcellar.proxy import Parts, Proxy
 from pubcellar.storage import Migrated, SqlStore, database_state, open_store, prepare_database
 from pubcellar.xmpp.addresses import Addresses
+from pubcellar.xmpp.alias_payloads import AliasPayloads
 from pubcellar.xmpp.analyser_boundary import AnalyserBoundary
 from pubcellar.xmpp.connection import Connection, SecretRefused
 from pubcellar.xmpp.door import StanzaDoor
@@ -78,6 +79,7 @@ class Component:
         tracker = Tracker(
             timer, settings.upstream.timeout.total_seconds(), self.counters, max_stanza_bytes
         )
+        payloads = AliasPayloads(addresses)
         reader = ComponentReader(tracker, own_jid)
         analysers, problems = build_analysers(
             settings, self.counters, AnalyserBoundary(own_jid, reader)
@@ -88,7 +90,7 @@ class Component:
             Parts(
                 own_jid=own_jid,
                 store=store,
-                forwarder=AliasForwarder(tracker, addresses),
+                forwarder=AliasForwarder(tracker, addresses, payloads),
                 reader=reader,
                 analysers=analysers,
                 clock=clock,
@@ -98,6 +100,7 @@ class Component:
                 is_allowed=addresses.is_allowed,
                 subscriptions=store.users,
                 permissions=store.users,
+                aliases=payloads,
                 identity=identity(settings, own_jid),
                 access=access(settings),
             )

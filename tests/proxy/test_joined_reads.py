@@ -7,6 +7,7 @@ from pubcellar.core.answering import Paging
 from pubcellar.core.counters import Counters
 from pubcellar.core.ports import ForwardedAnswer
 from pubcellar.core.values import BareJID, FullJID, ItemsQuestion, Request, Requester
+from pubcellar.proxy.doubts import Doubts
 from pubcellar.proxy.forwarding import Forwarding
 
 JULIET = Requester(FullJID("juliet@capulet.lit/balcony"), BareJID("juliet@capulet.lit"))
@@ -50,7 +51,7 @@ class Ports:
 async def asked_for(*arrivals: int) -> int:
     """Return how many requests reads come to, each after so many notifications."""
     ports: Any = Ports()
-    forwarding = Forwarding(ports, ports, ports)
+    forwarding = Forwarding(ports, ports, ports, Doubts())
     reads = [forwarding.forward(READ, arrivals=number) for number in arrivals]
     waiting = asyncio.gather(*reads)
     ports.may_answer.set()

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from pubcellar.core.hints import NO_HINTS, CachingHints
 from pubcellar.core.values import (
+    Answer,
     BareJID,
     DiscoItem,
     Item,
@@ -47,6 +48,7 @@ class ForwardedAnswer:
         items: the items, where the question asked for items and the answer is a plain list of them.
         disco_items: likewise for disco#items.
         page: what the answer's own `<set/>` says; None where it has none.
+        new_ids: ids that it says published items have (XEP-0060 section 7.1.2).
     """
 
     payload: str
@@ -54,6 +56,7 @@ class ForwardedAnswer:
     items: tuple[Item, ...] | None = None
     disco_items: tuple[DiscoItem, ...] | None = None
     page: PageInfo | None = None
+    new_ids: tuple[str, ...] = ()
 
 
 class Forwarder(Protocol):
@@ -70,6 +73,18 @@ class Forwarder(Protocol):
             UpstreamRefused: the service answered with an error.
             UpstreamTimeout, UpstreamUnreachable, UpstreamAnswerTooLarge: it gave no usable answer.
             NotAllowed: the requester's address cannot be expressed as an alias.
+        """
+        ...
+
+
+class Aliases(Protocol):
+    """Knows who is meant by the aliases in whose names requests go out."""
+
+    def shown(self, request: Request, answer: Answer) -> Answer:
+        """Return the answer as the requester is to see it: with themselves for their alias.
+
+        Others' aliases stay what they are. So does everything in the answer to a request that did
+        not go out in the name of an alias.
         """
         ...
 

@@ -18,6 +18,7 @@ from pubcellar.core.events import (
     Purged,
     Retracted,
     SubscriptionChanged,
+    Written,
 )
 from pubcellar.core.values import Item, SubscriptionState
 from pubcellar.proxy.fetching import Fetching, Listing, Source, oldest_first
@@ -171,6 +172,10 @@ class Filling:
                 case Deleted():
                     raise UpstreamRefused("cancel", "item-not-found")
                 case Configured() | NotUnderstood():
+                    staged.entry.ask(Work.VERIFY_INFO, is_doubtful=True)
+                case Written():
+                    # What is staged may be from before: it is compared once the node is LIVE.
+                    staged.was_written = True
                     staged.entry.ask(Work.VERIFY_INFO, is_doubtful=True)
                 case SubscriptionChanged(state):
                     if state is not SubscriptionState.SUBSCRIBED:

@@ -48,6 +48,7 @@ from pubcellar.core.values import (
     ServiceItemsQuestion,
 )
 from pubcellar.proxy.continuing import Continuing, page_of, tokens_of
+from pubcellar.proxy.doubts import Doubts
 from pubcellar.proxy.health import Health
 from pubcellar.proxy.joining import Joining
 from pubcellar.proxy.parts import Parts
@@ -66,10 +67,14 @@ class Forwarding:
         parts: the ports.
         health: tells which services are to be asked at all.
         failures: what has just been asked in vain.
+        doubts: tells reads from before a write from those after it.
     """
 
-    def __init__(self, parts: Parts, health: Health, failures: FailureMemory) -> None:
+    def __init__(
+        self, parts: Parts, health: Health, failures: FailureMemory, doubts: Doubts
+    ) -> None:
         self._parts = parts
+        self._doubts = doubts
         self._health = health
         self._failures = failures
         self._joining: Joining[ForwardedAnswer] = Joining()
@@ -104,7 +109,8 @@ class Forwarding:
             raise InvalidPage(question.invalid_page)
         self._raise_remembered(request)
         await self._health.admit(request.service, may_wait=may_wait)
-        key = (request.service, request.payload, request.lang, arrivals)
+        turn = self._doubts.turn(request.service)
+        key = (request.service, request.payload, request.lang, arrivals, turn)
         if not is_shared:
             return await self._join((*key, request.requester.bare), request)
         was_running = self._joining.is_running(key)

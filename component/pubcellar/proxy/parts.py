@@ -10,7 +10,7 @@ from pubcellar.core.counters import Counters
 from pubcellar.core.failures import FailureLives
 from pubcellar.core.freshness import FreshnessPolicy
 from pubcellar.core.identity import IdentityPolicy, PermissionStore
-from pubcellar.core.ports import Analysers, Clock, Forwarder, ServiceReader
+from pubcellar.core.ports import Aliases, Analysers, Clock, Forwarder, ServiceReader
 from pubcellar.core.store import Store
 from pubcellar.core.subscriptions import SubscriptionStore
 from pubcellar.core.values import BareJID
@@ -111,5 +111,6 @@ class Parts:
     is_allowed: Callable[[BareJID], bool]
     subscriptions: SubscriptionStore
     permissions: PermissionStore
+    aliases: Aliases
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     access: AccessPolicy = field(default_factory=AccessPolicy)

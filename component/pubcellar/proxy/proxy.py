@@ -1,4 +1,4 @@
-"""The front of the use cases: reads in, answers out; notifications in, nothing out."""
+"""The front of the use cases: requests in, answers out; notifications in, nothing out."""
 
 import asyncio
 import logging
@@ -20,7 +20,9 @@ from pubcellar.core.values import (
     ServiceInfoQuestion,
     ServiceItemsQuestion,
 )
+from pubcellar.core.writes import Write
 from pubcellar.proxy.analysing import Analysing
+from pubcellar.proxy.doubts import Doubts
 from pubcellar.proxy.forwarding import Forwarding
 from pubcellar.proxy.health import Health
 from pubcellar.proxy.mending import Mending
@@ -30,11 +32,14 @@ from pubcellar.proxy.parts import Parts
 from pubcellar.proxy.reconsidering import Reconsidering
 from pubcellar.proxy.retrieving import Retrieving
 from pubcellar.proxy.room import Room
+from pubcellar.proxy.sending import Sending
 from pubcellar.proxy.services import Services
 from pubcellar.proxy.stale import StaleAnswers
 from pubcellar.proxy.watching import WatchedForwarder, WatchedReader
 from pubcellar.proxy.withdrawing import Withdrawing
 from pubcellar.proxy.worker import Workers
+from pubcellar.proxy.writing import Writing
+from pubcellar.proxy.writing_anywhere import WritingAnywhere
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +65,14 @@ class Proxy:
             reader=WatchedReader(parts.reader, self._health, self._failures.node_seen),
         )
         reconsidering = Reconsidering(parts, Withdrawing(parts, self._nodes))
-        self._workers = Workers(parts, self._nodes, reconsidering, self._health.is_away)
-        self._forwarding = Forwarding(parts, self._health, self._failures)
+        self._doubts = Doubts()
+        self._sending = Sending()
+        self._workers = Workers(
+            parts, self._nodes, reconsidering, self._health.is_away, self._doubts
+        )
+        self._forwarding = Forwarding(parts, self._health, self._failures, self._doubts)
         stale_answers = StaleAnswers(parts.counters, parts.clock)
-        self._services = Services(parts, self._forwarding, stale_answers)
+        self._services = Services(parts, self._forwarding, stale_answers, self._doubts)
         room = Room(parts, self._nodes, self._workers)
         self._analysing = Analysing(parts, self._nodes, self._workers, room)
         self._retrieving = Retrieving(
@@ -73,6 +82,19 @@ class Proxy:
             self._forwarding,
             self._analysing,
             stale_answers,
+            self._doubts,
+        )
+        self._writing = Writing(
+            parts,
+            self._nodes,
+            self._workers,
+            self._forwarding,
+            self._services,
+            self._failures,
+            self._health,
+            self._doubts,
+            self._sending,
+            WritingAnywhere(parts, self._doubts, self.service_in_doubt),
         )
         self._mending = Mending(
             parts,
@@ -82,6 +104,7 @@ class Proxy:
             self._health,
             reconsidering,
             room,
+            self._doubts,
         )
         self._round: asyncio.Task[None] | None = None
 
@@ -98,6 +121,7 @@ class Proxy:
         if self._round is not None:
             self._round.cancel()
             await asyncio.gather(self._round, return_exceptions=True)
+        await self._writing.stop()
         await self._health.stop()
         await self._analysing.stop()
         await self._workers.stop()
@@ -118,6 +142,11 @@ class Proxy:
         Raises:
             ProxyError: the read is answered with an error instead.
         """
+        await self._sending.settled(request)
+        answer = await self._retrieve(request, trust_cache=trust_cache)
+        return self._parts.aliases.shown(request, answer)
+
+    async def _retrieve(self, request: Request, *, trust_cache: bool) -> Answer:
         match request.question:
             case ServiceInfoQuestion():
                 return await self._services.info(request)
@@ -128,6 +157,21 @@ class Proxy:
             case OtherQuestion():
                 answered = await self._forwarding.forward(request)
                 return await self._forwarding.shaped(request, answered, service_pages=True)
+
+    # Writes
+
+    async def write(self, request: Request, write: Write) -> Answer:
+        """Forward a write, and return the answer to it.
+
+        Args:
+            request: the write.
+            write: what is understood of it.
+
+        Raises:
+            ProxyError: the write is answered with an error instead.
+        """
+        answer = await self._writing.write(request, write)
+        return self._parts.aliases.shown(request, answer)
 
     # Outages
 
@@ -166,6 +210,7 @@ class Proxy:
         if _shows_that_we_are_notified(event, entry):
             self._nodes.heard(event.key)
         self._nodes.take_in(entry, event.changes)
+        self._doubts.noticed(event.key, event.changes)
         if any(isinstance(change, Deleted) for change in event.changes):
             self._services.forget_lists(event.key.service)
         self._workers.wake(event.key)

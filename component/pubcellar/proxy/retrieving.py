@@ -1,6 +1,7 @@
 """Answering a read of a node: decided by `pubcellar.core.freshness`, carried out here."""
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 
 from pubcellar.core.access import is_shared
@@ -32,6 +33,7 @@ from pubcellar.core.values import (
     Request,
 )
 from pubcellar.proxy.analysing import Analysing
+from pubcellar.proxy.doubts import Doubts
 from pubcellar.proxy.forwarding import Forwarding
 from pubcellar.proxy.held import Held, NodeQuestion
 from pubcellar.proxy.learning import Learning, service_traits
@@ -62,8 +64,10 @@ class Retrieving:
         forwarding: Forwarding,
         analysing: Analysing,
         stale_answers: StaleAnswers,
+        doubts: Doubts,
     ) -> None:
         self._parts = parts
+        self._doubts = doubts
         self._nodes = nodes
         self._workers = workers
         self._forwarding = forwarding
@@ -121,7 +125,9 @@ class Retrieving:
         if entry.inbox and not entry.is_doubtful:
             await self._workers.settled(entry, SETTLE_SECONDS)
             entry = await self._nodes.loaded(key)
-        in_doubt = entry.is_in_doubt or not self._nodes.is_current(key)
+        in_doubt = (
+            entry.is_in_doubt or not self._nodes.is_current(key) or self._doubts.is_under_way(key)
+        )
         now = self._parts.clock.now()
         if entry.record is not None:
             self.reads[key] = now
@@ -173,6 +179,8 @@ class Retrieving:
         outage: Exception | None,
     ) -> Answer:
         entry = self._nodes.entry(key)
+        if self._is_unseen(entry):
+            decision = replace(decision, may_answer_stale=False)
         if decision.follow_up is FollowUp.WORK:
             self._set_to_work(entry)
         is_open = self._is_known_to_be_open(entry)
@@ -235,9 +243,17 @@ class Retrieving:
         is_doubted = Work.VERIFY_INFO in entry.work and entry.is_doubtful
         return not is_doubted and age <= self._parts.policy.access_verify_every
 
+    def _is_unseen(self, entry: NodeEntry) -> bool:
+        """Tell whether something was written to the node that what is held may not show."""
+        is_noted = entry.record is not None and entry.record.written_at is not None
+        return is_noted or self._doubts.is_unseen(entry.key)
+
     def _set_to_work(self, entry: NodeEntry) -> None:
         record = entry.record
         if record is not None and record.state is NodeState.LIVE:
+            if self._doubts.is_under_way(entry.key):
+                # It is looked at when that is over.
+                return
             entry.ask(Work.VERIFY_IDS, is_doubtful=False)
         self._workers.wake(entry.key)
 
@@ -270,7 +286,8 @@ class Retrieving:
         """Learn the order of plain answers from one of a node that is held."""
         is_plain = not (question.max_items or question.item_ids) and answered.page is None
         key, record = entry.key, entry.record
-        if not is_plain or not answered.items or record is None or entry.is_in_doubt:
+        is_doubtful = entry.is_in_doubt or self._doubts.is_under_way(key)
+        if not is_plain or not answered.items or record is None or is_doubtful:
             return
         if record.state is not NodeState.LIVE or record.item_count != len(answered.items):
             return

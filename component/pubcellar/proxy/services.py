@@ -23,6 +23,7 @@ from pubcellar.core.values import (
     ServiceInfoAnswer,
     ServiceItemsQuestion,
 )
+from pubcellar.proxy.doubts import Doubts
 from pubcellar.proxy.forwarding import Forwarding
 from pubcellar.proxy.learning import service_record
 from pubcellar.proxy.parts import Parts
@@ -45,8 +46,15 @@ class _KeptList:
 class Services:
     """Answers what is asked of services as a whole."""
 
-    def __init__(self, parts: Parts, forwarding: Forwarding, stale_answers: StaleAnswers) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        forwarding: Forwarding,
+        stale_answers: StaleAnswers,
+        doubts: Doubts,
+    ) -> None:
         self._parts = parts
+        self._doubts = doubts
         self._forwarding = forwarding
         self._stale_answers = stale_answers
         self._languages: dict[BareJID, str | None] = {}
@@ -115,6 +123,7 @@ class Services:
             self._answered(request, "cache")
             return await self._shaped(request, kept.answered)
         is_usable = kept is not None and now - kept.at <= self._parts.policy.max_stale
+        turn = self._doubts.turn(request.service)
         try:
             answered = await self._forwarding.forward(
                 request, is_shared=is_shared, may_wait=not is_usable
@@ -126,7 +135,8 @@ class Services:
             self._answered(request, "stale")
             return await self._shaped(request, kept.answered)
         self._answered(request, "service")
-        self._keep_list(key, question, answered)
+        if self._doubts.turn(request.service) == turn:
+            self._keep_list(key, question, answered)
         return await self._shaped(request, answered)
 
     def forget_lists(self, service: BareJID) -> None:

@@ -216,6 +216,9 @@ class Synchronising:
         staged.ensure(self._nodes)
         entry.end_comparison()
         entry.done(Work.SYNCHRONISE | Work.VERIFY_IDS | Work.VERIFY_OLDEST | Work.COMPARE)
+        if staged.was_written:
+            entry.was_written = True
+            entry.ask(Work.VERIFY_IDS | Work.COMPARE, is_doubtful=True)
         self._parts.counters.count(Happened.SYNCHRONISED)
         log.info(
             "synchronised service=%s node=%r items=%d bytes=%d",

@@ -24,6 +24,7 @@ from pubcellar.xmpp.stanzas import (
 )
 
 SET = qualified(NS_RSM, "set")
+_PUBLISHED = f"{qualified(NS_PUBSUB, 'publish')}/{qualified(NS_PUBSUB, 'item')}"
 _NONE = SubscriptionState.NONE
 
 # Elements that belong to a stream have no business inside an item (docs/architecture.md, threat 8).
@@ -50,6 +51,25 @@ def item(element: Element) -> Item:
     if namespace in _STANZA_NAMESPACES:
         raise UpstreamAnswerInvalid("an item whose payload is a stanza")
     return Item(item_id, serialised(element), element.get("publisher"), namespace)
+
+
+def written_item(element: Element) -> Item:
+    """Return a published `<item/>` as a value; the id is empty where the service makes one up.
+
+    Raises:
+        UpstreamAnswerInvalid: it is something else.
+    """
+    if element.tag != qualified(NS_PUBSUB, "item"):
+        raise UpstreamAnswerInvalid("no item")
+    payloads = children(element)
+    namespace = namespace_of(payloads[0]) if payloads else None
+    return Item(element.get("id", ""), serialised(element), payload_namespace=namespace)
+
+
+def published_ids(payload: Element | None) -> tuple[str, ...]:
+    """Return the ids that the answer to a publish names (XEP-0060 section 7.1.2)."""
+    found = [] if payload is None else payload.iterfind(_PUBLISHED)
+    return tuple(item.get("id", "") for item in found)
 
 
 def items_list(payload: Element | None) -> tuple[tuple[Item, ...], PageInfo | None]:

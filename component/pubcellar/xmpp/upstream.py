@@ -27,6 +27,7 @@ from pubcellar.core.values import (
     SubscriptionState,
 )
 from pubcellar.xmpp.addresses import Addresses
+from pubcellar.xmpp.alias_payloads import AliasPayloads
 from pubcellar.xmpp.errors import refusal
 from pubcellar.xmpp.questions import SET
 from pubcellar.xmpp.results import (
@@ -36,6 +37,7 @@ from pubcellar.xmpp.results import (
     meta_data,
     own_subscription,
     payload_of,
+    published_ids,
     subscription_state,
 )
 from pubcellar.xmpp.stanzas import Element, parse_element, qualified, serialised
@@ -47,13 +49,15 @@ MOST_DISCO_PAGES = 1000
 class AliasForwarder:
     """Implements `core.ports.Forwarder` with aliases (docs/architecture.md, "Who asks")."""
 
-    def __init__(self, tracker: Tracker, addresses: Addresses) -> None:
+    def __init__(self, tracker: Tracker, addresses: Addresses, payloads: AliasPayloads) -> None:
         self._tracker = tracker
         self._addresses = addresses
+        self._payloads = payloads
 
     async def forward(self, request: Request, page: PageRequest | None = None) -> ForwardedAnswer:
         """See `core.ports.Forwarder.forward`."""
-        payload = request.payload if page is None else _with_page(request.payload, page)
+        payload = self._payloads.sent(request)
+        payload = payload if page is None else _with_page(payload, page)
         reply = await self._tracker.request(
             request.type,
             sender=self._addresses.alias(request.requester),
@@ -72,6 +76,8 @@ def _forwarded_answer(request: Request, element: Element | None) -> ForwardedAns
     is_about_service = isinstance(request.question, ServiceInfoQuestion)
     if is_about_service and (element is None or element.tag != qualified(NS_DISCO_INFO, "query")):
         raise UpstreamAnswerInvalid(f"{request.service} did not answer disco#info")
+    if request.type == "set":
+        return ForwardedAnswer(payload, size_bytes, new_ids=published_ids(element))
     try:
         match request.question:
             case ItemsQuestion():

@@ -26,6 +26,7 @@ from playbook.stanzas import (
 )
 
 CACHE = "cache.example.org"
+WRITES = ("publish", "retract", "create", "configure", "delete", "purge", "affiliations")
 
 
 @dataclass
@@ -62,6 +63,9 @@ class Service:
         is_silent: it answers nothing.
         unanswered: beginnings of questions, as in `asked`, that it never answers.
         greets_without_delay: what it sends to who subscribes looks like any notification.
+        notifies: when it notifies of what was written: "before" its answer, as real ones do,
+            "after" it, or "late"; then the notification is put into `late`.
+        is_deaf: it carries out what is written, and does not answer.
     """
 
     def __init__(self, jid: str = "pubsub.example.org", *, pages: bool = False) -> None:
@@ -74,6 +78,9 @@ class Service:
         self.unanswered: tuple[str, ...] = ()
         self.greets_without_delay = False
         self.refusals: dict[str, tuple[str, str]] = {}
+        self.notifies = "before"
+        self.late: list[str] = []
+        self.is_deaf = False
 
     def has(self, node: str, ids: Sequence[str] = (), *, payload: str | None = None) -> Node:
         """Give the service a node with items of these ids, oldest first."""
@@ -134,7 +141,17 @@ class Service:
         refusal = self.refusal or next(
             (error for asked, error in self.refusals.items() if question.startswith(asked)), None
         )
-        answer = refusal or self._answer(request, payload)
+        events: list[str] = []
+        is_write = request.get("type") == "set" and refusal is None
+        is_write = is_write and etree.QName(payload[0]).localname in WRITES
+        answer = refusal or (
+            self._written(payload, events) if is_write else self._answer(request, payload)
+        )
+        if self.notifies == "late":
+            self.late += events
+            events = []
+        if is_write and self.is_deaf:
+            return events
         kind = "result"
         if isinstance(answer, tuple):
             kind, type_, condition = "error", *answer
@@ -146,10 +163,56 @@ class Service:
             "to": request.get("from", ""),
         }
         written = "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
+        is_before = self.notifies == "before"
         return [
+            *(events if is_before else []),
             f"<iq{written}>{answer}</iq>",
+            *([] if is_before else events),
             *self._greetings(payload[0] if len(payload) else None),
         ]
+
+    def _written(self, payload: Element, events: list[str]) -> str | tuple[str, str]:
+        """Carry out a write of whoever it is, and return the answer; its event is put in `events`.
+
+        A configuration changes silently, as Prosody's do; `access_model` and `title` alone count.
+        """
+        action = payload[0]
+        name, verb = action.get("node", ""), etree.QName(action).localname
+        if verb == "create":
+            self.has(name or "instant-1")
+            made = "" if name else f"<pubsub xmlns='{PUBSUB}'><create node='instant-1'/></pubsub>"
+            return made
+        if name not in self.nodes:
+            return "cancel", "item-not-found"
+        is_notified = CACHE in self.nodes[name].subscribers
+        event, answer = "", ""
+        match verb:
+            case "publish":
+                ids = [one.get("id") or "made-up" for one in action]
+                for item_id, one in zip(ids, action, strict=True):
+                    inner = "".join(etree.tostring(part, encoding="unicode") for part in one)
+                    event = self.publish(name, item_id, inner)
+                    events += [event] if is_notified else []
+                listed = "".join(f"<item id={quoteattr(one)}/>" for one in ids)
+                return (
+                    f"<pubsub xmlns='{PUBSUB}'><publish node={quoteattr(name)}>{listed}</publish>"
+                    "</pubsub>"
+                )
+            case "retract":
+                ids = [one.get("id", "") for one in action]
+                if not set(ids) <= self.nodes[name].items.keys():
+                    return "cancel", "item-not-found"
+                event = self.retract(name, *ids)
+            case "purge":
+                event = self.purge(name)
+            case "delete":
+                event = self.delete(name)
+            case "configure":
+                fields = {one.get("var", ""): one.findtext(f"{{{FORM}}}value") for one in action[0]}
+                model = fields.get("pubsub#access_model", self.nodes[name].access_model)
+                self.configure(name, model, fields.get("pubsub#title") or "New")
+        events += [event] if event and is_notified else []
+        return answer
 
     def _greetings(self, action: Element | None) -> list[str]:
         if action is None or etree.QName(action).localname != "subscribe":

@@ -133,12 +133,11 @@ class _Run:
             await carry_out(operation, self.place)
         if self._bench.writes and all(isinstance(operation, Through) for operation in step):
             await self._require_own_writes(index)
+            await self._require_all_at_once(index)
         if is_told:
             await self._require_at_once(index)
         await self._settle(index)
-        whole = await self._service.answer(questions.canaries(self._node)[0])
-        for each in (self._service, self._model, self._proxy):
-            each.order = whole.tokens
+        whole = await self._whole()
         found: dict[str, str] = {}
         asked = [*questions.of_service(), *self._chosen(index, whole)]
         expected = await asyncio.gather(*(self._expected(question) for question in asked))
@@ -181,6 +180,26 @@ class _Run:
             if found:
                 said = f"own write: {question} (by {case.by}): " + "\n    ".join(found)
                 raise Different(index, {OWN_WRITE: said})
+
+    async def _require_all_at_once(self, index: int) -> None:
+        """Require what was written through the proxy in every first answer, whoever asks."""
+        whole = await self._whole()
+        asked = [
+            *questions.canaries_of_service(),
+            *questions.canaries(self._node),
+            *self._chosen(index, whole),
+        ]
+        for question in asked:
+            found = await self._compared(question, await self._expected(question))
+            if found:
+                raise Different(index, {AT_ONCE: f"at once: {found[question.form]}"})
+
+    async def _whole(self) -> Answer:
+        """Return the whole list as the service has it now, by which others are asked for."""
+        whole = await self._service.answer(questions.canaries(self._node)[0])
+        for each in (self._service, self._model, self._proxy):
+            each.order = whole.tokens
+        return whole
 
     def _as_seen(self, answer: Answer) -> Answer:
         """Return what the service says with the writer's alias as they see it themselves."""
