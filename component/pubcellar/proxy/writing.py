@@ -19,6 +19,7 @@ from pubcellar.core.writes import NODE_LIST, Write, WriteKind
 from pubcellar.proxy.doubts import Doubts, UnderWay
 from pubcellar.proxy.forwarding import Forwarding
 from pubcellar.proxy.health import Health
+from pubcellar.proxy.node_entry import Work
 from pubcellar.proxy.nodes import Nodes
 from pubcellar.proxy.parts import Parts
 from pubcellar.proxy.sending import Sending
@@ -222,9 +223,8 @@ class Writing:
         if self._is_unknown(under_way) or not is_to_show or len(self._waiting) >= MOST_WAITING:
             self._look(under_way, Scope.ALL)
             return
-        entry = self._nodes.entry(under_way.key)
         if write.may_configure:
-            self._nodes.take_in(entry, [Written(Scope.INFO)])
+            self._take_in(under_way.key, Written(Scope.INFO))
         task = asyncio.get_running_loop().create_task(self._give_up(under_way))
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
@@ -241,8 +241,14 @@ class Writing:
 
     def _then(self, under_way: UnderWay, change: Change) -> None:
         if not self._is_unknown(under_way):
-            self._nodes.take_in(self._nodes.entry(under_way.key), [change])
+            self._take_in(under_way.key, change)
         self._end(under_way)
+
+    def _take_in(self, key: NodeKey, change: Change) -> None:
+        entry = self._nodes.entry(key)
+        self._nodes.take_in(entry, [change])
+        # That takes longer than a read may wait for.
+        entry.ask(Work.NOTHING, is_doubtful=True)
 
     def _end(self, under_way: UnderWay) -> None:
         self._doubts.end(under_way)
