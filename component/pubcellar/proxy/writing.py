@@ -130,7 +130,7 @@ class Writing:
             self._access_changed(key)
 
     def _is_held(self, key: NodeKey) -> bool:
-        record = self._nodes.entry(key).record
+        record = self._nodes.record(key)
         return record is not None and record.generation > 0
 
     async def _in_doubt(self, request: Request, write: Write) -> ForwardedAnswer:
@@ -180,7 +180,7 @@ class Writing:
         """Write down that the node is in doubt; where that fails it is done later."""
         try:
             entry = await self._nodes.loaded(under_way.key)
-            if entry.record is not None and self._doubts.is_unmarked(under_way.key):
+            if self._workers.settling.is_to_be_marked(entry):
                 await self._workers.settling.mark(entry)
         except StoreUnavailable as error:
             self._parts.counters.count(Happened.STORE_UNAVAILABLE)
@@ -259,6 +259,6 @@ class Writing:
             self._workers.wake(under_way.key)
 
     def _is_unknown(self, under_way: UnderWay) -> bool:
-        """Tell whether nothing can be held of the node that it would have to be looked for in."""
+        """Tell whether nothing is held of the node in which the write would have to show."""
         entry = self._nodes.entry(under_way.key)
-        return entry.is_loaded and entry.record is None
+        return entry.is_loaded and (entry.record is None or not entry.record.may_hold)
