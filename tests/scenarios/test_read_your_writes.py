@@ -515,6 +515,26 @@ class TestWhatNodeItIsCannotBeTold:
         assert answer.condition == "wait/remote-server-timeout"
 
 
+@pytest.mark.parametrize("verb", ["retract", "purge"])
+async def test_of_a_node_that_is_not_held_nothing_is_kept(
+    cellar: Cellar, service: Service, verb: str
+) -> None:
+    """Whether it is unknown, or known not to be held."""
+    cellar.stands_behind(service).has("drafts/a", IDS)
+    service.has("unknown", IDS)
+    await cellar.result(items("drafts/a"))
+    await cellar.settled()
+    assert await cellar.state("drafts/a") == "no_sync"
+    for node in ("drafts/a", "unknown"):
+        await writes(cellar, retract(node, "i1") if verb == "retract" else owned("purge", node))
+        await cellar.settled()
+        expected = ["i2", "i3"] if verb == "retract" else []
+        assert item_ids(await cellar.result(items(node))) == expected
+    proxy = cellar.component.proxy
+    assert (len(proxy._doubts), proxy._writing._waiting) == (0, set())
+    assert (await cellar.record("drafts/a")).written_at is None
+
+
 async def test_many_writes_at_once_leave_nothing_behind(cellar: Cellar, service: Service) -> None:
     await cellar.holds(service, NODE, IDS)
     numbers = range(40)

@@ -23,7 +23,8 @@ class Settling:
 
     def is_to_be_marked(self, entry: NodeEntry) -> bool:
         """Tell whether it is still to be written down that the node is in doubt."""
-        return entry.record is not None and self._doubts.is_unmarked(entry.key)
+        record = entry.record
+        return record is not None and record.may_hold and self._doubts.is_unmarked(entry.key)
 
     async def mark(self, entry: NodeEntry) -> None:
         """Write down that the node is in doubt; raises StoreUnavailable."""
@@ -35,7 +36,8 @@ class Settling:
 
     def let_go(self, entry: NodeEntry) -> None:
         """Nothing is held of the node that could be wrong."""
-        if entry.record is None and not self._doubts.is_under_way(entry.key):
+        is_empty = entry.record is None or not entry.record.may_hold
+        if is_empty and not self._doubts.is_under_way(entry.key):
             self._doubts.marked(entry.key, is_marked=False)
 
     def is_shown(self, entry: NodeEntry) -> bool:

@@ -19,6 +19,7 @@ from pubcellar.core.writes import NODE_LIST, Write, WriteKind
 from pubcellar.proxy.doubts import Doubts, UnderWay
 from pubcellar.proxy.forwarding import Forwarding
 from pubcellar.proxy.health import Health
+from pubcellar.proxy.node_entry import Work
 from pubcellar.proxy.nodes import Nodes
 from pubcellar.proxy.parts import Parts
 from pubcellar.proxy.sending import Sending
@@ -129,7 +130,7 @@ class Writing:
             self._access_changed(key)
 
     def _is_held(self, key: NodeKey) -> bool:
-        record = self._nodes.entry(key).record
+        record = self._nodes.record(key)
         return record is not None and record.generation > 0
 
     async def _in_doubt(self, request: Request, write: Write) -> ForwardedAnswer:
@@ -179,7 +180,7 @@ class Writing:
         """Write down that the node is in doubt; where that fails it is done later."""
         try:
             entry = await self._nodes.loaded(under_way.key)
-            if entry.record is not None and self._doubts.is_unmarked(under_way.key):
+            if self._workers.settling.is_to_be_marked(entry):
                 await self._workers.settling.mark(entry)
         except StoreUnavailable as error:
             self._parts.counters.count(Happened.STORE_UNAVAILABLE)
@@ -222,9 +223,8 @@ class Writing:
         if self._is_unknown(under_way) or not is_to_show or len(self._waiting) >= MOST_WAITING:
             self._look(under_way, Scope.ALL)
             return
-        entry = self._nodes.entry(under_way.key)
         if write.may_configure:
-            self._nodes.take_in(entry, [Written(Scope.INFO)])
+            self._take_in(under_way.key, Written(Scope.INFO))
         task = asyncio.get_running_loop().create_task(self._give_up(under_way))
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
@@ -241,8 +241,14 @@ class Writing:
 
     def _then(self, under_way: UnderWay, change: Change) -> None:
         if not self._is_unknown(under_way):
-            self._nodes.take_in(self._nodes.entry(under_way.key), [change])
+            self._take_in(under_way.key, change)
         self._end(under_way)
+
+    def _take_in(self, key: NodeKey, change: Change) -> None:
+        entry = self._nodes.entry(key)
+        self._nodes.take_in(entry, [change])
+        # That takes longer than a read may wait for.
+        entry.ask(Work.NOTHING, is_doubtful=True)
 
     def _end(self, under_way: UnderWay) -> None:
         self._doubts.end(under_way)
@@ -253,6 +259,6 @@ class Writing:
             self._workers.wake(under_way.key)
 
     def _is_unknown(self, under_way: UnderWay) -> bool:
-        """Tell whether nothing can be held of the node that it would have to be looked for in."""
+        """Tell whether nothing is held of the node in which the write would have to show."""
         entry = self._nodes.entry(under_way.key)
-        return entry.is_loaded and entry.record is None
+        return entry.is_loaded and (entry.record is None or not entry.record.may_hold)
