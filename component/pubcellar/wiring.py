@@ -35,7 +35,12 @@ from pubcellar.xmpp.reader import StanzaCaps
 from pubcellar.xmpp.requests import Requests
 from pubcellar.xmpp.stream import ComponentStream
 from pubcellar.xmpp.tracker import Timer, Tracker
-from pubcellar.xmpp.upstream import AliasForwarder, ComponentReader
+from pubcellar.xmpp.upstream import (
+    AliasForwarder,
+    ComponentReader,
+    IdentityForwarder,
+    PrivilegedForwarder,
+)
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +93,10 @@ class Component:
             Parts(
                 own_jid=own_jid,
                 store=store,
-                forwarder=AliasForwarder(tracker, addresses),
+                forwarder=IdentityForwarder(
+                    AliasForwarder(tracker, addresses),
+                    PrivilegedForwarder(tracker, own_jid, self.counters),
+                ),
                 reader=reader,
                 analysers=analysers,
                 clock=clock,

@@ -8,6 +8,7 @@ from pubcellar.core.counters import Happened
 from pubcellar.core.errors import ProxyError
 from pubcellar.core.events import Deleted, Event, Published, Purged, Retracted
 from pubcellar.core.failures import FailureKind, FailureMemory
+from pubcellar.core.identity import Advertisement
 from pubcellar.core.states import NodeState
 from pubcellar.core.values import (
     Answer,
@@ -23,6 +24,7 @@ from pubcellar.core.values import (
 from pubcellar.proxy.analysing import Analysing
 from pubcellar.proxy.forwarding import Forwarding
 from pubcellar.proxy.health import Health
+from pubcellar.proxy.identities import Identities
 from pubcellar.proxy.mending import Mending
 from pubcellar.proxy.node_entry import NodeEntry, Work
 from pubcellar.proxy.nodes import Nodes
@@ -46,6 +48,7 @@ class Proxy:
         self._parts = parts
         self._nodes = Nodes(parts.store)
         self._failures = FailureMemory(parts.limits.failure_lives)
+        self._identities = Identities(parts)
         self._health = Health(
             parts.limits,
             parts.reader,
@@ -98,6 +101,7 @@ class Proxy:
         if self._round is not None:
             self._round.cancel()
             await asyncio.gather(self._round, return_exceptions=True)
+        await self._identities.stop()
         await self._health.stop()
         await self._analysing.stop()
         await self._workers.stop()
@@ -118,6 +122,7 @@ class Proxy:
         Raises:
             ProxyError: the read is answered with an error instead.
         """
+        request = await self._identities.identified(request)
         match request.question:
             case ServiceInfoQuestion():
                 return await self._services.info(request)
@@ -180,10 +185,15 @@ class Proxy:
             self._mending.lost(service)
             self._begin_round()
 
+    def advertised(self, said: Advertisement) -> None:
+        """Take what a server says that it lets us do (XEP-0356)."""
+        self._identities.advertised(said)
+
     # The stream
 
     def stream_opened(self) -> None:
         """The stream is up: revalidate what is held."""
+        self._identities.stream_opened()
         self._health.forget()
         self._failures.clear()
         self._mending.connected()
@@ -191,6 +201,7 @@ class Proxy:
 
     def stream_closed(self) -> None:
         """The stream is down: everything held is in doubt."""
+        self._identities.stream_closed()
         self._mending.disconnected()
 
     def _begin_round(self) -> None:
