@@ -36,7 +36,12 @@ from pubcellar.xmpp.reader import StanzaCaps
 from pubcellar.xmpp.requests import Requests
 from pubcellar.xmpp.stream import ComponentStream
 from pubcellar.xmpp.tracker import Timer, Tracker
-from pubcellar.xmpp.upstream import AliasForwarder, ComponentReader
+from pubcellar.xmpp.upstream import (
+    AliasForwarder,
+    ComponentReader,
+    IdentityForwarder,
+    PrivilegedForwarder,
+)
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +95,10 @@ class Component:
             Parts(
                 own_jid=own_jid,
                 store=store,
-                forwarder=AliasForwarder(tracker, addresses, payloads),
+                forwarder=IdentityForwarder(
+                    AliasForwarder(tracker, addresses, payloads),
+                    PrivilegedForwarder(tracker, own_jid, self.counters),
+                ),
                 reader=reader,
                 analysers=analysers,
                 clock=clock,

@@ -20,6 +20,7 @@ from pubcellar.core.errors import (
     UpstreamUnreachable,
     is_passing,
 )
+from pubcellar.core.identity import Identity
 from pubcellar.core.values import (
     BareJID,
     ItemsQuestion,
@@ -115,12 +116,16 @@ NodeQuestion = ItemsQuestion | NodeInfoQuestion | NodeItemsQuestion
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """A question, in the language it was asked in; `requester` is None where anybody may ask it."""
+    """A question, in the language it was asked in.
+
+    `requester` and `identity`, as which the service was asked, are None where anybody may ask it.
+    """
 
     node: NodeKey
     question: NodeQuestion
     lang: str | None
     requester: BareJID | None
+    identity: Identity | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +275,9 @@ def _key(request: Request, is_own: bool) -> _Key | None:
     if not isinstance(question, ItemsQuestion | NodeInfoQuestion | NodeItemsQuestion):
         return None
     node = NodeKey(request.service, question.node)
-    return _Key(node, question, request.lang, request.requester.bare if is_own else None)
+    if not is_own:
+        return _Key(node, question, request.lang, None, None)
+    return _Key(node, question, request.lang, request.requester.bare, request.identity)
 
 
 def _size(request: Request, error: UpstreamError) -> int:

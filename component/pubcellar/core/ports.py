@@ -63,7 +63,7 @@ class Forwarder(Protocol):
     """Asks the real service in the name of a requester; never in our own."""
 
     async def forward(self, request: Request, page: PageRequest | None = None) -> ForwardedAnswer:
-        """Send the request to its service as the requester's alias, and return the answer.
+        """Send the request to its service in the name that it says, and return the answer.
 
         Args:
             request: sent with its payload untouched,
@@ -73,6 +73,7 @@ class Forwarder(Protocol):
             UpstreamRefused: the service answered with an error.
             UpstreamTimeout, UpstreamUnreachable, UpstreamAnswerTooLarge: it gave no usable answer.
             NotAllowed: the requester's address cannot be expressed as an alias.
+            PrivilegeMissing: the requester's server does not let us act for them.
         """
         ...
 

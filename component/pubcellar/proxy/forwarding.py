@@ -111,8 +111,9 @@ class Forwarding:
         await self._health.admit(request.service, may_wait=may_wait)
         turn = self._doubts.turn(request.service)
         key = (request.service, request.payload, request.lang, arrivals, turn)
+        own_key = (*key, request.requester.bare, request.identity)
         if not is_shared:
-            return await self._join((*key, request.requester.bare), request)
+            return await self._join(own_key, request)
         was_running = self._joining.is_running(key)
         try:
             return await self._join(key, request)
@@ -120,7 +121,7 @@ class Forwarding:
             if not was_running:
                 raise
         # Somebody else was refused; that says nothing about this requester.
-        return await self._join((*key, request.requester.bare), request)
+        return await self._join(own_key, request)
 
     async def _join(self, key: tuple[object, ...], request: Request) -> ForwardedAnswer:
         joined = self._joining.is_running(key)

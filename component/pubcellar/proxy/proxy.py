@@ -8,6 +8,7 @@ from pubcellar.core.counters import Happened
 from pubcellar.core.errors import ProxyError
 from pubcellar.core.events import Deleted, Event, Published, Purged, Retracted
 from pubcellar.core.failures import FailureKind, FailureMemory
+from pubcellar.core.identity import Advertisement
 from pubcellar.core.states import NodeState
 from pubcellar.core.values import (
     Answer,
@@ -25,6 +26,7 @@ from pubcellar.proxy.analysing import Analysing
 from pubcellar.proxy.doubts import Doubts
 from pubcellar.proxy.forwarding import Forwarding
 from pubcellar.proxy.health import Health
+from pubcellar.proxy.identities import Identities
 from pubcellar.proxy.mending import Mending
 from pubcellar.proxy.node_entry import NodeEntry, Work
 from pubcellar.proxy.nodes import Nodes
@@ -51,6 +53,7 @@ class Proxy:
         self._parts = parts
         self._nodes = Nodes(parts.store)
         self._failures = FailureMemory(parts.limits.failure_lives)
+        self._identities = Identities(parts)
         self._health = Health(
             parts.limits,
             parts.reader,
@@ -122,6 +125,7 @@ class Proxy:
             self._round.cancel()
             await asyncio.gather(self._round, return_exceptions=True)
         await self._writing.stop()
+        await self._identities.stop()
         await self._health.stop()
         await self._analysing.stop()
         await self._workers.stop()
@@ -142,6 +146,7 @@ class Proxy:
         Raises:
             ProxyError: the read is answered with an error instead.
         """
+        request = await self._identities.identified(request)
         await self._sending.settled(request)
         answer = await self._retrieve(request, trust_cache=trust_cache)
         return self._parts.aliases.shown(request, answer)
@@ -170,6 +175,7 @@ class Proxy:
         Raises:
             ProxyError: the write is answered with an error instead.
         """
+        request = await self._identities.identified(request)
         answer = await self._writing.write(request, write)
         return self._parts.aliases.shown(request, answer)
 
@@ -225,10 +231,15 @@ class Proxy:
             self._mending.lost(service)
             self._begin_round()
 
+    def advertised(self, said: Advertisement) -> None:
+        """Take what a server says that it lets us do (XEP-0356)."""
+        self._identities.advertised(said)
+
     # The stream
 
     def stream_opened(self) -> None:
         """The stream is up: revalidate what is held."""
+        self._identities.stream_opened()
         self._health.forget()
         self._failures.clear()
         self._mending.connected()
@@ -236,6 +247,7 @@ class Proxy:
 
     def stream_closed(self) -> None:
         """The stream is down: everything held is in doubt."""
+        self._identities.stream_closed()
         self._mending.disconnected()
 
     def _begin_round(self) -> None:

@@ -22,12 +22,14 @@ from pubcellar.core.errors import (
     UpstreamAnswerTooLarge,
 )
 from pubcellar.core.events import Event
+from pubcellar.core.identity import Advertisement
 from pubcellar.core.namespaces import NS_COMPONENT_ACCEPT
 from pubcellar.core.values import BareJID
 from pubcellar.xmpp.addresses import Addresses, requester
 from pubcellar.xmpp.errors import error_payload
 from pubcellar.xmpp.events import EVENT, events
 from pubcellar.xmpp.incoming import Incoming
+from pubcellar.xmpp.privilege import advertisement
 from pubcellar.xmpp.requests import Requests
 from pubcellar.xmpp.stanzas import (
     Element,
@@ -59,6 +61,10 @@ class UseCases(Protocol):
 
     def service_in_doubt(self, service: BareJID) -> None:
         """Something of this service was lost: what is held of it is in doubt."""
+        ...
+
+    def advertised(self, said: Advertisement) -> None:
+        """Take what a server says to the component's own address that it lets us do."""
         ...
 
     def stream_opened(self) -> None:
@@ -288,6 +294,7 @@ class StanzaDoor:
     # Messages
 
     def _message(self, message: Element) -> None:
+        self._advertised(message)
         if message.find(EVENT) is None:
             return
         sender = requester(message.get("from", ""))
@@ -300,6 +307,16 @@ class StanzaDoor:
             return
         for event in events(message, sender.bare, recipient.bare):
             self._use_cases.notified(event)
+
+    def _advertised(self, message: Element) -> None:
+        """Hand on what a server lets us do, which it says by itself and to ourselves."""
+        sender = requester(message.get("from", ""))
+        recipient = requester(message.get("to", ""))
+        is_server = "@" not in sender.bare and not sender.has_resource
+        if is_server and str(recipient.full) == self._addresses.component:
+            said = advertisement(message, sender.bare)
+            if said is not None:
+                self._use_cases.advertised(said)
 
     def _drop(self, why: str) -> None:
         self._counters.count(Happened.STANZA_DROPPED)
