@@ -61,7 +61,8 @@ def left(cellar: Cellar) -> list[object]:
     """Return what is still kept of requests; what the component asks for itself goes on."""
     door, proxy = cellar.component.door, cellar.component.proxy
     waiting = [key for key in door._tracker._pending if r"\40" in key.sender]
-    return [*door._in_flight, *door._in_flight_of, *waiting, *proxy._forwarding._joining._running]
+    kept = [*door._in_flight, *door._in_flight_of, *door._bytes_of, *range(door._bytes)]
+    return [*kept, *waiting, *proxy._forwarding._joining._running]
 
 
 @pytest.fixture

@@ -210,3 +210,14 @@ async def test_threat_8_what_a_client_writes_stays_one_attribute_of_one_stanza(
     cellar.refuses(asked, "item-not-found")
     assert (await cellar.next()).id == hostile
     await cellar.idle()
+
+
+async def test_threats_8_and_11_markup_in_names_is_text(cellar: Cellar, service: Service) -> None:
+    node = "notes/' or 1=1 --<x/>&\"%_"
+    await cellar.holds(service, node, ["a'b", "<i2>", "%"])
+    assert item_ids(await cellar.result(items(node))) == ["a'b", "<i2>", "%"]
+    answer = await cellar.result(items(node, page="<after>&lt;i2&gt;</after>"))
+    assert item_ids(answer) == ["%"]
+    answer = await cellar.answer(items(node, page="<after>' or 1=1 --</after>"))
+    assert answer.condition == "cancel/item-not-found"
+    assert service.asked == []
