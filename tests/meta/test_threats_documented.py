@@ -16,7 +16,7 @@ DOCUMENTED = {
 }
 
 
-def tested(path: Path) -> set[int]:
+def numbers_in(path: Path) -> set[int]:
     """Return the numbers in the names of a file's tests."""
     return {
         int(one) for found in NAMED.findall(path.read_text()) for one in re.findall(r"\d+", found)
@@ -31,7 +31,7 @@ def test_every_threat_has_a_row() -> None:
     ("number", "file"), [(number, file) for number, files in DOCUMENTED.items() for file in files]
 )
 def test_every_file_of_a_row_has_a_test_of_that_threat(number: int, file: str) -> None:
-    assert number in tested(TESTS / file)
+    assert number in numbers_in(TESTS / file)
 
 
 @pytest.mark.parametrize("number", DOCUMENTED)
