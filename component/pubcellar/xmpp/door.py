@@ -36,12 +36,20 @@ from pubcellar.xmpp.stanzas import (
     children,
     iq,
     lang_of,
+    memory_bytes,
     name_of,
     namespace_of,
 )
 from pubcellar.xmpp.tracker import Tracker
 
 log = logging.getLogger(__name__)
+
+MOST_BYTES_IN_FLIGHT = 128 * 1024 * 1024
+MOST_BYTES_OF_ONE = 16 * 1024 * 1024
+"""Memory that requests in flight may take, and those of one requester.
+
+Of a few hundred kilobytes on the wire many megabytes can be made, and they are kept for as long as a
+service hangs."""
 
 
 class UseCases(Protocol):
@@ -112,6 +120,8 @@ class StanzaDoor:
         self._send: Callable[[bytes], None] | None = None
         self._in_flight: set[asyncio.Task[None]] = set()
         self._in_flight_of: Counter[BareJID] = Counter()
+        self._bytes_of: Counter[BareJID] = Counter()
+        self._bytes = 0
         self._is_stopping = False
 
     # The stream's side
@@ -222,14 +232,17 @@ class StanzaDoor:
     # Requests
 
     def _begin(self, stanza: Element, sender: BareJID) -> None:
-        error = self._refusal(sender)
+        size_bytes = memory_bytes(stanza, MOST_BYTES_OF_ONE)
+        error = self._refusal(sender) or self._refusal_of_size(sender, size_bytes)
         if error is not None:
             self._answer(dict(stanza.attrib), error_payload(error), is_error=True)
             return
         task = asyncio.get_running_loop().create_task(self._serve(stanza))
         self._in_flight.add(task)
         self._in_flight_of[sender] += 1
-        task.add_done_callback(lambda _: self._ended(task, sender))
+        self._bytes_of[sender] += size_bytes
+        self._bytes += size_bytes
+        task.add_done_callback(lambda _: self._ended(task, sender, size_bytes))
 
     def _refusal(self, sender: BareJID) -> ProxyError | None:
         """Return why a request is not even begun; None if it is."""
@@ -241,11 +254,22 @@ class StanzaDoor:
             return TooManyRequests("too many requests of yours are in flight")
         return None
 
-    def _ended(self, task: asyncio.Task[None], sender: BareJID) -> None:
+    def _refusal_of_size(self, sender: BareJID, size_bytes: int) -> ProxyError | None:
+        if size_bytes > MOST_BYTES_OF_ONE:
+            return StanzaTooLarge("too large")
+        if self._bytes_of[sender] + size_bytes > MOST_BYTES_OF_ONE:
+            return TooManyRequests("requests of yours that are in flight are too large together")
+        if self._bytes + size_bytes > MOST_BYTES_IN_FLIGHT:
+            return TooManyRequests("too many requests are in flight")
+        return None
+
+    def _ended(self, task: asyncio.Task[None], sender: BareJID, size_bytes: int) -> None:
         self._in_flight.discard(task)
         self._in_flight_of[sender] -= 1
+        self._bytes_of[sender] -= size_bytes
+        self._bytes -= size_bytes
         if not self._in_flight_of[sender]:
-            del self._in_flight_of[sender]
+            del self._in_flight_of[sender], self._bytes_of[sender]
 
     async def _serve(self, stanza: Element) -> None:
         is_error = True
