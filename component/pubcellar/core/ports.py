@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from pubcellar.core.entitlements import Asked
 from pubcellar.core.hints import NO_HINTS, CachingHints
 from pubcellar.core.values import (
     BareJID,
@@ -47,6 +48,7 @@ class ForwardedAnswer:
         items: the items, where the question asked for items and the answer is a plain list of them.
         disco_items: likewise for disco#items.
         page: what the answer's own `<set/>` says; None where it has none.
+        asked: when the request was sent, if that was noted.
     """
 
     payload: str
@@ -54,6 +56,7 @@ class ForwardedAnswer:
     items: tuple[Item, ...] | None = None
     disco_items: tuple[DiscoItem, ...] | None = None
     page: PageInfo | None = None
+    asked: Asked | None = None
 
 
 class Forwarder(Protocol):
