@@ -34,9 +34,9 @@ class Node:
 
     `plain_limit` is how many of the newest it gives to who does not say how many, `greeting` the id
     of the item that it sends to who subscribes (XEP-0060 section 6.1.7). With `says_subscribed` it
-    tells everybody that they are subscribed. Who is in `outcasts` is given no items; where it is not
-    open, `members` are. `hidden` are ids of items that it does not give to somebody. People are named
-    there by their bare or full addresses.
+    tells everybody that they are subscribed. Who is in `outcasts` is given no items; where it is
+    not open, `members` are. `hidden` are ids of items that it does not give to somebody. People are
+    named there by their bare or full addresses.
     `meta_data` are more fields of its metadata form, by `var`.
     """
 
@@ -276,7 +276,8 @@ class Service:
         return not node.is_cast_out(sender) and (is_let_in or not is_closed)
 
     def _item_list(self, sender: str, name: str, node: Node) -> str | tuple[str, str]:
-        is_shown = node.access_model == "open" or (node.members and self._may_read(sender, node))
+        is_let_in = node.lets_in(sender) or (self.pages and sender in node.subscribers)
+        is_shown = node.access_model == "open" or (is_let_in and not node.is_cast_out(sender))
         if not is_shown and not self.pages:
             return "auth", "forbidden"
         ids = list(node.items) if self.pages else list(reversed(node.items))
