@@ -233,6 +233,7 @@ class StanzaDoor:
     def _refusal(self, sender: BareJID) -> ProxyError | None:
         """Return why a request is not even begun; None if it is."""
         if not self._requesters.is_admitted(sender):
+            self._counters.count(Happened.REFUSED)
             return RequesterNotAllowed("you are not among those who may use this proxy")
         if self._is_stopping:
             return Stopping("the proxy is being stopped")
