@@ -153,6 +153,9 @@ async def started(
 async def every_role(matrix: Matrix, model: str, *, is_held: bool) -> None:
     await matrix.let_in(matrix.proxy.jid, "member", model)
     for role in ROLES:
+        if (role, model) == ("owner", "presence"):
+            # Users are their own contacts, which no alias is.
+            continue
         before = "member" if role in ("outcast", "removed") else role
         for jid in (matrix.reader_is, matrix.equal.bare_jid):
             await matrix.let_in(jid, before, model)
