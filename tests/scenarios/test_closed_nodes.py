@@ -142,13 +142,17 @@ async def test_threat_5_any_refusal_ends_an_entitlement_at_once(
         f"<subscription node='notes/a' jid='{CACHE}' subscription='none'/>",
     ],
 )
+@pytest.mark.parametrize("is_dealt_with", [False, True])
 async def test_threat_5_a_change_that_is_seen_ends_all_entitlements_at_once(
-    cellar: Cellar, either: Service, change: str
+    cellar: Cellar, either: Service, change: str, is_dealt_with: bool
 ) -> None:
     await held(cellar, either)
     await cellar.result(items("notes/a"))
     either.nodes["notes/a"].members.discard(alias(JULIET))
     cellar.receives(either.event(change))
+    if is_dealt_with:
+        await cellar.settled()
+        assert await cellar.state("notes/a") == "live"
     for question in FORMS[:-1]:
         assert (await cellar.answer(question)).condition == REFUSED
         await cellar.settled()
@@ -181,6 +185,24 @@ async def test_threat_5_what_was_asked_before_a_change_entitles_nobody_after_it(
     await cellar.settled()
     cellar.receives(answer)
     assert (await cellar.next()).kind == "result"
+    assert (await cellar.answer(items("notes/a"))).condition == REFUSED
+
+
+async def test_threat_5_what_was_asked_before_a_refusal_entitles_nobody_after_it(
+    cellar: Cellar, service: Service
+) -> None:
+    await held(cellar, service)
+    cellar.stands_aside(service)
+    cellar.asks(items("notes/a"))
+    asked = await cellar.next()
+    answer = service.reply(asked.element)[0]
+    cellar.asks(items("notes/a", max_items=1))
+    cellar.refuses(await cellar.next(), "forbidden", "auth")
+    assert (await cellar.next()).condition == REFUSED
+    cellar.receives(answer)
+    assert (await cellar.next()).kind == "result"
+    service.nodes["notes/a"].members.discard(alias(JULIET))
+    cellar.stands_behind(service)
     assert (await cellar.answer(items("notes/a"))).condition == REFUSED
 
 
