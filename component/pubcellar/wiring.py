@@ -22,6 +22,7 @@ from pubcellar.analysers import (
 from pubcellar.config import Settings
 from pubcellar.core.counters import Counters
 from pubcellar.core.errors import ConfigError, Conflict
+from pubcellar.core.requesters import Requesters
 from pubcellar.core.values import BareJID
 from pubcellar.exit_codes import ExitCode
 from pubcellar.from_settings import access, endpoint, identity, jids, limits, policy
@@ -122,6 +123,7 @@ class Component:
             settings.upstream.max_requests,
             settings.upstream.max_requests_per_requester,
             max_stanza_bytes,
+            Requesters(settings.access.requesters, access(settings).exempt),
         )
         caps = StanzaCaps(
             settings.component.max_received_bytes,

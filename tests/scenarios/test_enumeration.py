@@ -116,8 +116,10 @@ def largest_places(root: object) -> list[tuple[int, str]]:
 
 
 async def test_threat_10_nothing_grows_with_the_number_of_names_and_others_do_not_notice(
-    cellar: Cellar, service: Service, monkeypatch: pytest.MonkeyPatch
+    start, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The quota of forwarded requests, which would end it early, is another test."""
+    cellar: Cellar = await start("[access]\nexempt = ['evil.org']\n")
     await cellar.holds(service, "notes/held", ["i1", "i2"], sender=ROMEO)
     used_before = (await cellar.store.usage()).used_bytes
     answers_itself(monkeypatch)

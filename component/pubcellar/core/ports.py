@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from pubcellar.core.entitlements import Asked
 from pubcellar.core.hints import NO_HINTS, CachingHints
 from pubcellar.core.values import (
     Answer,
@@ -49,6 +50,7 @@ class ForwardedAnswer:
         disco_items: likewise for disco#items.
         page: what the answer's own `<set/>` says; None where it has none.
         new_ids: ids that it says published items have (XEP-0060 section 7.1.2).
+        asked: when the request was sent, if that was noted.
     """
 
     payload: str
@@ -57,6 +59,7 @@ class ForwardedAnswer:
     disco_items: tuple[DiscoItem, ...] | None = None
     page: PageInfo | None = None
     new_ids: tuple[str, ...] = ()
+    asked: Asked | None = None
 
 
 class Forwarder(Protocol):

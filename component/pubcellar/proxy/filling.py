@@ -202,6 +202,9 @@ class Filling:
         await self._learning.listed(entry.key.service, by_disco=is_by_disco)
         if listing is None:
             raise UpstreamAnswerInvalid("the number of items does not agree with the pages")
+        if is_by_disco and not listing.ids and await self._learning.newest(entry.key, 1):
+            # ejabberd lists nothing of a closed node to who may not read it.
+            raise UpstreamAnswerInvalid("the service lists no items of a node that has some")
         return listing
 
     async def _order(self, staged: Staged, listing: Listing, arrivals: int) -> list[str] | None:

@@ -15,6 +15,7 @@ from pubcellar.core.errors import (
     ForwardingLoop,
     InvalidPage,
     NotAllowed,
+    TooManyRequests,
     UpstreamError,
     UpstreamRefused,
 )
@@ -117,7 +118,7 @@ class Forwarding:
         was_running = self._joining.is_running(key)
         try:
             return await self._join(key, request)
-        except (UpstreamRefused, NotAllowed, ForwardingLoop):
+        except (UpstreamRefused, NotAllowed, ForwardingLoop, TooManyRequests):
             if not was_running:
                 raise
         # Somebody else was refused; that says nothing about this requester.
@@ -150,6 +151,7 @@ class Forwarding:
 
     async def _ask(self, request: Request) -> ForwardedAnswer:
         turn = self._failures.turn()
+        asked = self._parts.entitlements.asked(self._parts.clock.now())
         try:
             answered = await self._continuing.forward(request)
         except UpstreamError as error:
@@ -159,7 +161,7 @@ class Forwarding:
             # Who is given items is let in; disco#info is given to whom a node is closed to as well.
             is_let_in = isinstance(request.question, ItemsQuestion)
             self._failures.node_seen(key, request.requester.bare if is_let_in else None)
-        return answered
+        return replace(answered, asked=asked)
 
     async def shaped(
         self, request: Request, answered: ForwardedAnswer, *, service_pages: bool | None

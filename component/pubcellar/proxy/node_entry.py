@@ -35,6 +35,8 @@ class Work(Flag):
     """Fetch all of it."""
     COMPARE = auto()
     """Compare its items whole, as far as their ids do not tell that they are unchanged."""
+    VERIFY_VIEWS = auto()
+    """See whether we are given what somebody else was not."""
 
 
 class Interrupted(Exception):
@@ -74,6 +76,7 @@ class NodeEntry:
         access_doubted_at: when somebody was last refused the node although we took it to be open.
         was_written: whether something was written through us that the contents are verified for.
         write_refused_at: when a refused write last let the node be looked at.
+        not_shown: ids of a few items that are held, and that somebody was not given.
         not_before: when failed work may be tried again.
         outage: the exception that ended the last work, if the service could not be reached.
         loading: held while the record is read.
@@ -105,6 +108,7 @@ class NodeEntry:
         self.access_doubted_at: datetime | None = None
         self.was_written = False
         self.write_refused_at: datetime | None = None
+        self.not_shown: tuple[str, ...] = ()
         self.not_before: datetime | None = None
         self.outage: Exception | None = None
         self.loading = asyncio.Lock()

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pubcellar.core.answering import Paging
 from pubcellar.core.breaker import BreakerPolicy
 from pubcellar.core.counters import Counters
+from pubcellar.core.entitlements import Entitlements
 from pubcellar.core.failures import FailureLives
 from pubcellar.core.freshness import FreshnessPolicy
 from pubcellar.core.identity import IdentityPolicy, PermissionStore
@@ -97,7 +98,7 @@ class AccessPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The ports and settings of one proxy."""
+    """The ports and settings of one proxy, and who is entitled to what."""
 
     own_jid: BareJID
     store: Store
@@ -114,3 +115,4 @@ class Parts:
     aliases: Aliases
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     access: AccessPolicy = field(default_factory=AccessPolicy)
+    entitlements: Entitlements = field(default_factory=lambda: Entitlements(timedelta(0)))

@@ -5,8 +5,18 @@ import logging
 from dataclasses import replace
 
 from pubcellar.core.counters import Happened
+from pubcellar.core.entitlements import Entitlements
 from pubcellar.core.errors import ProxyError
-from pubcellar.core.events import Deleted, Event, Published, Purged, Retracted
+from pubcellar.core.events import (
+    Configured,
+    Deleted,
+    Event,
+    NotUnderstood,
+    Published,
+    Purged,
+    Retracted,
+    SubscriptionChanged,
+)
 from pubcellar.core.failures import FailureKind, FailureMemory
 from pubcellar.core.identity import Advertisement
 from pubcellar.core.states import NodeState
@@ -31,6 +41,7 @@ from pubcellar.proxy.mending import Mending
 from pubcellar.proxy.node_entry import NodeEntry, Work
 from pubcellar.proxy.nodes import Nodes
 from pubcellar.proxy.parts import Parts
+from pubcellar.proxy.quotas import MeteredForwarder
 from pubcellar.proxy.reconsidering import Reconsidering
 from pubcellar.proxy.retrieving import Retrieving
 from pubcellar.proxy.room import Room
@@ -44,6 +55,9 @@ from pubcellar.proxy.writing import Writing
 from pubcellar.proxy.writing_anywhere import WritingAnywhere
 
 log = logging.getLogger(__name__)
+
+CHANGES_OF_ACCESS = (Configured, Deleted, NotUnderstood, SubscriptionChanged)
+"""After any of these somebody may be let in no more."""
 
 
 class Proxy:
@@ -64,7 +78,8 @@ class Proxy:
         )
         parts = self._parts = replace(
             parts,
-            forwarder=WatchedForwarder(parts.forwarder, self._health),
+            entitlements=Entitlements(parts.access.entitlement_max_age),
+            forwarder=MeteredForwarder(WatchedForwarder(parts.forwarder, self._health), parts),
             reader=WatchedReader(parts.reader, self._health, self._failures.node_seen),
         )
         reconsidering = Reconsidering(parts, Withdrawing(parts, self._nodes))
@@ -217,6 +232,8 @@ class Proxy:
             self._nodes.heard(event.key)
         self._nodes.take_in(entry, event.changes)
         self._doubts.noticed(event.key, event.changes)
+        if any(isinstance(change, CHANGES_OF_ACCESS) for change in event.changes):
+            self._parts.entitlements.forget(event.key)
         if any(isinstance(change, Deleted) for change in event.changes):
             self._services.forget_lists(event.key.service)
         self._workers.wake(event.key)

@@ -106,13 +106,13 @@ class Verifying:
         listing = await self._oldest_first(entry, found, traits, newest)
         is_newest_same = await self._is_newest_held(entry, newest)
         is_moved = entry.republished is None and is_reordered(held, listing)
-        is_listed = found.source is not Source.COUNT or are_listed(newest, held)
+        is_listed = are_listed(newest, held if found.source is Source.COUNT else listing)
         is_other = sorted(listing) != sorted(held) or not is_listed
         if (is_other or is_moved or not is_newest_same) and not entry.may_have_missed:
             await self._subscribe_anew(entry)
             return
         if not is_listed:
-            # As many as before, and yet others.
+            # As many as before, and yet others; or a list that is withheld.
             self._drifting.found(entry, Happened.DRIFT_ITEMS, "all is fetched anew")
             raise NotComparable("the newest item is not listed")
         await self._observe_republish(entry, listing)

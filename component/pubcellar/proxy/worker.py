@@ -190,6 +190,8 @@ class Workers:
             return self._changes.apply
         if self.settling.is_shown(entry):
             return self.settling.show
+        if Work.VERIFY_VIEWS in entry.work:
+            return self._access.verify_views
         if Work.VERIFY_IDS in entry.work:
             return self._verifying.verify_ids
         if Work.VERIFY_OLDEST in entry.work:

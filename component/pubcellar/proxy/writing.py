@@ -7,7 +7,6 @@ or with a look at the service that begins after its result (docs/architecture.md
 
 import asyncio
 import logging
-from collections.abc import Callable
 
 from pubcellar.core.counters import Happened
 from pubcellar.core.errors import RequestError, StoreUnavailable, UpstreamRefused, is_passing
@@ -62,7 +61,6 @@ class Writing:
         doubts: what was written and does not show yet.
         sending: keeps the order.
         anywhere: sees to writes of which nobody knows what they touch.
-        access_changed: called with nodes to which access may have changed.
     """
 
     def __init__(
@@ -77,7 +75,6 @@ class Writing:
         doubts: Doubts,
         sending: Sending,
         anywhere: WritingAnywhere,
-        access_changed: Callable[[NodeKey], None] = lambda _: None,
     ) -> None:
         self._parts = parts
         self._nodes = nodes
@@ -89,7 +86,6 @@ class Writing:
         self._doubts = doubts
         self._sending = sending
         self._anywhere = anywhere
-        self._access_changed = access_changed
         self._waiting: set[asyncio.Task[None]] = set()
 
     async def stop(self) -> None:
@@ -126,8 +122,14 @@ class Writing:
         if key is None or write.kind in NODE_LIST or not self._is_held(key):
             # What is not there yet may be made by any write.
             self._services.forget_lists(request.service)
-        if key is not None and write.touches_access:
-            self._access_changed(key)
+        entitlements = self._parts.entitlements
+        if key is None:
+            entitlements.forget_service(request.service)
+        elif write.touches_access:
+            entitlements.forget(key)
+        elif write.kind is WriteKind.UNSUBSCRIBE:
+            # Where subscribers may read, they may not any more.
+            entitlements.forget(key, request.requester.bare)
 
     def _is_held(self, key: NodeKey) -> bool:
         record = self._nodes.record(key)

@@ -15,6 +15,7 @@ from pubcellar.core.errors import (
     AnswerTooLarge,
     BadRequest,
     ProxyError,
+    RequesterNotAllowed,
     StanzaTooLarge,
     Stopping,
     TooManyRequests,
@@ -24,6 +25,7 @@ from pubcellar.core.errors import (
 from pubcellar.core.events import Event
 from pubcellar.core.identity import Advertisement
 from pubcellar.core.namespaces import NS_COMPONENT_ACCEPT
+from pubcellar.core.requesters import Requesters
 from pubcellar.core.values import BareJID
 from pubcellar.xmpp.addresses import Addresses, requester
 from pubcellar.xmpp.errors import error_payload
@@ -48,8 +50,8 @@ MOST_BYTES_IN_FLIGHT = 128 * 1024 * 1024
 MOST_BYTES_OF_ONE = 16 * 1024 * 1024
 """Memory that requests in flight may take, and those of one requester.
 
-Of a few hundred kilobytes on the wire many megabytes can be made, and they are kept for as long as a
-service hangs."""
+Of a few hundred kilobytes on the wire many megabytes can be made, and they are kept for as long as
+a service hangs."""
 
 
 class UseCases(Protocol):
@@ -96,6 +98,7 @@ class StanzaDoor:
         max_requests: how many requests may be in flight; more are refused at once.
         max_of_one: how many of these may be one requester's.
         max_stanza_bytes: the largest stanza that is ever sent.
+        requesters: who may ask at all, and who may have any number of requests in flight.
     """
 
     def __init__(
@@ -108,6 +111,7 @@ class StanzaDoor:
         max_requests: int,
         max_of_one: int,
         max_stanza_bytes: int,
+        requesters: Requesters | None = None,
     ) -> None:
         self._addresses = addresses
         self._tracker = tracker
@@ -117,6 +121,7 @@ class StanzaDoor:
         self._max_requests = max_requests
         self._max_of_one = max_of_one
         self._max_stanza_bytes = max_stanza_bytes
+        self._requesters = requesters or Requesters()
         self._send: Callable[[bytes], None] | None = None
         self._in_flight: set[asyncio.Task[None]] = set()
         self._in_flight_of: Counter[BareJID] = Counter()
@@ -246,11 +251,15 @@ class StanzaDoor:
 
     def _refusal(self, sender: BareJID) -> ProxyError | None:
         """Return why a request is not even begun; None if it is."""
+        if not self._requesters.is_admitted(sender):
+            self._counters.count(Happened.REFUSED)
+            return RequesterNotAllowed("you are not among those who may use this proxy")
         if self._is_stopping:
             return Stopping("the proxy is being stopped")
         if len(self._in_flight) >= self._max_requests:
             return TooManyRequests("too many requests are in flight")
-        if self._in_flight_of[sender] >= self._max_of_one:
+        is_exempt = self._requesters.is_exempt(sender)
+        if not is_exempt and self._in_flight_of[sender] >= self._max_of_one:
             return TooManyRequests("too many requests of yours are in flight")
         return None
 
