@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pubcellar.core.counters import Happened
 from pubcellar.core.entitlements import Entitlements
-from pubcellar.core.errors import ProxyError
+from pubcellar.core.errors import NotAllowed, ProxyError
 from pubcellar.core.events import (
     Configured,
     Deleted,
@@ -18,7 +18,7 @@ from pubcellar.core.events import (
     SubscriptionChanged,
 )
 from pubcellar.core.failures import FailureKind, FailureMemory
-from pubcellar.core.identity import Advertisement
+from pubcellar.core.identity import Advertisement, Identity
 from pubcellar.core.states import NodeState
 from pubcellar.core.values import (
     Answer,
@@ -31,7 +31,7 @@ from pubcellar.core.values import (
     ServiceInfoQuestion,
     ServiceItemsQuestion,
 )
-from pubcellar.core.writes import Write
+from pubcellar.core.writes import Write, WriteKind
 from pubcellar.proxy.analysing import Analysing
 from pubcellar.proxy.doubts import Doubts
 from pubcellar.proxy.forwarding import Forwarding
@@ -191,6 +191,12 @@ class Proxy:
             ProxyError: the write is answered with an error instead.
         """
         request = await self._identities.identified(request)
+        if write.kind is WriteKind.SUBSCRIBE and request.identity is Identity.ALIAS:
+            # It would be subscribed, and nobody ever hear of it: an alias is no mailbox yet.
+            raise NotAllowed(
+                "this proxy does not relay the notifications of subscriptions made through it: "
+                f"subscribe at {request.service}"
+            )
         answer = await self._writing.write(request, write)
         return self._parts.aliases.shown(request, answer)
 
