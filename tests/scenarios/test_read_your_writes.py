@@ -170,7 +170,7 @@ class TestWithoutAResult:
         self, cellar: Cellar, service: Service
     ) -> None:
         await cellar.holds(service, NODE, IDS)
-        service.is_deaf, service.notifies = True, "late"
+        service.is_mute, service.notifies = True, "late"
         id_ = cellar.asks(publish(NODE, "i2", payload=CHANGED), type_="set")
         await cellar.advance(11)
         answer = await cellar.next()
@@ -186,7 +186,7 @@ class TestWithoutAResult:
         self, cellar: Cellar, service: Service
     ) -> None:
         await cellar.holds(service, NODE, IDS)
-        service.is_deaf, service.notifies = True, "late"
+        service.is_mute, service.notifies = True, "late"
         cellar.asks(publish(NODE, "i4"), type_="set")
         await cellar.settled()
         await is_read_as_it_is(cellar, service)
@@ -196,7 +196,7 @@ class TestWithoutAResult:
         self, cellar: Cellar, service: Service
     ) -> None:
         await cellar.holds(service, NODE, IDS)
-        service.is_deaf, service.notifies = True, "late"
+        service.is_mute, service.notifies = True, "late"
         cellar.asks(publish(NODE, "i4"), type_="set")
         await cellar.settled()
         cellar.disconnect()
@@ -234,7 +234,7 @@ class TestOutages:
     ) -> None:
         """Killed between sending and result, too: it was written down before it was sent."""
         await cellar.holds(service, NODE, IDS)
-        service.is_deaf, service.notifies = True, "late"
+        service.is_mute, service.notifies = True, "late"
         cellar.asks(publish(NODE, "i2", payload=CHANGED), type_="set")
         await cellar.settled()
         service.refusal = OUTAGE
@@ -247,7 +247,7 @@ class TestOutages:
         await cellar.settled()
         answer = await cellar.answer(items(NODE))
         assert answer.condition == "wait/remote-server-timeout"
-        service.refusal, service.is_deaf = None, False
+        service.refusal, service.is_mute = None, False
         await cellar.until(lambda: cellar.counted(Happened.SERVICE_BACK) > 0, advancing=1)
         await cellar.settled()
         await is_read_as_it_is(cellar, service)
@@ -286,7 +286,7 @@ class TestTheDatabaseFails:
     ) -> None:
         await cellar.holds(service, NODE, IDS)
         cellar.store.broken = {"record_write"}
-        service.is_deaf, service.notifies = True, "late"
+        service.is_mute, service.notifies = True, "late"
         cellar.asks(publish(NODE, "i2", payload=CHANGED), type_="set")
         await cellar.settled()
         assert f"publish {NODE} id=i2" in " ".join(service.asked)
@@ -306,7 +306,7 @@ class TestTheDatabaseFails:
     ) -> None:
         await cellar.holds(service, NODE, IDS)
         cellar.store.is_broken = True
-        service.is_deaf, service.notifies = True, "late"
+        service.is_mute, service.notifies = True, "late"
         cellar.asks(publish(NODE, "i4"), type_="set")
         await cellar.advance(2)
         assert f"publish {NODE} id=i4" in " ".join(service.asked)

@@ -86,7 +86,7 @@ class Service:
         greets_without_delay: what it sends to who subscribes looks like any notification.
         notifies: when it notifies of what was written: "before" its answer, as real ones do,
             "after" it, or "late"; then the notification is put into `late`.
-        is_deaf: it carries out what is written, and does not answer.
+        is_mute: it carries out what is written, and does not answer.
     """
 
     def __init__(self, jid: str = "pubsub.example.org", *, pages: bool = False) -> None:
@@ -101,7 +101,7 @@ class Service:
         self.refusals: dict[str, tuple[str, str]] = {}
         self.notifies = "before"
         self.late: list[str] = []
-        self.is_deaf = False
+        self.is_mute = False
 
     def has(self, node: str, ids: Sequence[str] = (), *, payload: str | None = None) -> Node:
         """Give the service a node with items of these ids, oldest first."""
@@ -171,7 +171,7 @@ class Service:
         if self.notifies == "late":
             self.late += events
             events = []
-        if is_write and self.is_deaf:
+        if is_write and self.is_mute:
             return events
         kind = "result"
         if isinstance(answer, tuple):
