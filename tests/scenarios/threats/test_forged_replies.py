@@ -71,7 +71,9 @@ class TestForgedReplies:
         """Who is asked something knows one id, and nothing that another service was asked."""
         cellar.asks(items("x"))
         other = cellar.asks(items("y"), to="other.example.org@cache.example.org")
-        first, second = await cellar.next(), await cellar.next()
+        asked = [await cellar.next(), await cellar.next()]
+        second, first = sorted(asked, key=lambda one: one.recipient)
+        assert second.recipient == "other.example.org"
         forged = {"id": first.id, "from": second.recipient, "to": second.sender}
         attributes = " ".join(f"{name}='{value}'" for name, value in forged.items())
         cellar.receives(f"<iq type='result' {attributes}>{FORGED}</iq>")
