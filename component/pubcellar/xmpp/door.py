@@ -46,8 +46,8 @@ MOST_BYTES_IN_FLIGHT = 128 * 1024 * 1024
 MOST_BYTES_OF_ONE = 16 * 1024 * 1024
 """Memory that requests in flight may take, and those of one requester.
 
-Of a few hundred kilobytes on the wire many megabytes can be made, and they are kept for as long as a
-service hangs."""
+Of a few hundred kilobytes on the wire many megabytes can be made, and they are kept while a service
+hangs."""
 
 
 class UseCases(Protocol):
