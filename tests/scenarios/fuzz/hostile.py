@@ -167,7 +167,18 @@ def incoming(draw: st.DrawFn, number: int) -> Incoming:
     return Incoming(f"<{name}{attributes(given)}>{payload}</{name}>", id_, sender, expected)
 
 
-STANZAS = st.integers(1, 6).flatmap(lambda number: st.tuples(*map(incoming, range(number))))
+@st.composite
+def question(draw: st.DrawFn, number: int) -> Incoming:
+    """Draw a read that is right in all but, perhaps, the address it is sent to."""
+    sender, local = draw(st.sampled_from(USERS)), draw(st.sampled_from(LOCAL_PARTS))
+    payload = draw(st.sampled_from((items("x"), items("notes/a"), info("x"), listing("x"))))
+    given = {"type": "get", "id": f"{number}", "from": sender, "to": f"{local}@{CACHE}"}
+    return Incoming(f"<iq{attributes(given)}>{payload}</iq>", given["id"], sender, 1)
+
+
+STANZAS = st.integers(1, 6).flatmap(
+    lambda number: st.tuples(*(question(one) | incoming(one) for one in range(number)))
+)
 
 
 @st.composite
