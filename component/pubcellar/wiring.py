@@ -28,10 +28,12 @@ from pubcellar.from_settings import access, endpoint, identity, jids, limits, po
 from pubcellar.proxy import Parts, Proxy
 from pubcellar.storage import Migrated, SqlStore, database_state, open_store, prepare_database
 from pubcellar.xmpp.addresses import Addresses
+from pubcellar.xmpp.alias_requests import AliasAsker
 from pubcellar.xmpp.analyser_boundary import AnalyserBoundary
 from pubcellar.xmpp.connection import Connection, SecretRefused
 from pubcellar.xmpp.door import StanzaDoor
 from pubcellar.xmpp.reader import StanzaCaps
+from pubcellar.xmpp.relaying import MessagePostman
 from pubcellar.xmpp.requests import Requests
 from pubcellar.xmpp.stream import ComponentStream
 from pubcellar.xmpp.tracker import Timer, Tracker
@@ -79,6 +81,7 @@ class Component:
             timer, settings.upstream.timeout.total_seconds(), self.counters, max_stanza_bytes
         )
         reader = ComponentReader(tracker, own_jid)
+        postman = MessagePostman(addresses, max_stanza_bytes)
         analysers, problems = build_analysers(
             settings, self.counters, AnalyserBoundary(own_jid, reader)
         )
@@ -90,6 +93,8 @@ class Component:
                 store=store,
                 forwarder=AliasForwarder(tracker, addresses),
                 reader=reader,
+                aliases=AliasAsker(tracker, addresses),
+                postman=postman,
                 analysers=analysers,
                 clock=clock,
                 counters=self.counters,
@@ -111,6 +116,7 @@ class Component:
             settings.upstream.max_requests,
             settings.upstream.max_requests_per_requester,
             max_stanza_bytes,
+            postman,
         )
         caps = StanzaCaps(
             settings.component.max_received_bytes,

@@ -10,14 +10,18 @@ from datetime import datetime
 from typing import Protocol
 
 from pubcellar.core.hints import NO_HINTS, CachingHints
+from pubcellar.core.notifications import Message
 from pubcellar.core.values import (
     BareJID,
     DiscoItem,
+    FullJID,
     Item,
     NodeKey,
     PageInfo,
     PageRequest,
     Request,
+    Requester,
+    SubscriptionEntry,
     SubscriptionState,
 )
 from pubcellar.core.verdicts import Analysers as Analysers
@@ -47,6 +51,7 @@ class ForwardedAnswer:
         items: the items, where the question asked for items and the answer is a plain list of them.
         disco_items: likewise for disco#items.
         page: what the answer's own `<set/>` says; None where it has none.
+        subscriptions: the subscriptions that the answer tells of, in the user's JIDs.
     """
 
     payload: str
@@ -54,6 +59,7 @@ class ForwardedAnswer:
     items: tuple[Item, ...] | None = None
     disco_items: tuple[DiscoItem, ...] | None = None
     page: PageInfo | None = None
+    subscriptions: tuple[SubscriptionEntry, ...] = ()
 
 
 class Forwarder(Protocol):
@@ -153,4 +159,42 @@ class ServiceReader(Protocol):
 
     async def unsubscribe(self, key: NodeKey) -> None:
         """End our own subscription (XEP-0060 section 6.2)."""
+        ...
+
+
+class AliasRequests(Protocol):
+    """What is asked in the name of a user's alias, without the user having put it into words.
+
+    Every method raises what `ServiceReader` does, and NotAllowed where the user's address cannot be
+    expressed as an alias.
+    """
+
+    async def read_newest(self, requester: Requester, key: NodeKey) -> None:
+        """Read one item of the node; that succeeds where it is there and the alias may read it."""
+        ...
+
+    async def subscriptions(
+        self, requester: Requester, key: NodeKey
+    ) -> tuple[SubscriptionEntry, ...]:
+        """Return the alias's subscriptions to the node, in the user's JIDs (section 5.6)."""
+        ...
+
+    async def unsubscribe(self, requester: Requester, key: NodeKey, subid: str) -> None:
+        """End a subscription of the alias (XEP-0060 section 6.2); `subid` may be empty."""
+        ...
+
+
+class Postman(Protocol):
+    """Sends messages on. Nothing is queued.
+
+    Raises UpstreamUnreachable where there is no stream, StanzaTooLarge where the message is larger
+    than may be sent.
+    """
+
+    def notify(self, message: Message, sender: BareJID, subscriber: FullJID) -> None:
+        """Send a notification to a user, from an address of ours."""
+        ...
+
+    def bounce(self, message: Message, subscriber: Requester, service: BareJID) -> None:
+        """Send a user's error to the service, from their alias."""
         ...

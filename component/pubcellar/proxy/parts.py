@@ -10,7 +10,7 @@ from pubcellar.core.counters import Counters
 from pubcellar.core.failures import FailureLives
 from pubcellar.core.freshness import FreshnessPolicy
 from pubcellar.core.identity import IdentityPolicy, PermissionStore
-from pubcellar.core.ports import Analysers, Clock, Forwarder, ServiceReader
+from pubcellar.core.ports import AliasRequests, Analysers, Clock, Forwarder, Postman, ServiceReader
 from pubcellar.core.store import Store
 from pubcellar.core.subscriptions import SubscriptionStore
 from pubcellar.core.values import BareJID
@@ -103,6 +103,8 @@ class Parts:
     store: Store
     forwarder: Forwarder
     reader: ServiceReader
+    aliases: AliasRequests
+    postman: Postman
     analysers: Analysers
     clock: Clock
     counters: Counters

@@ -5,9 +5,10 @@ import logging
 from dataclasses import replace
 
 from pubcellar.core.counters import Happened
-from pubcellar.core.errors import ProxyError
+from pubcellar.core.errors import NotAllowed, ProxyError
 from pubcellar.core.events import Deleted, Event, Published, Purged, Retracted
 from pubcellar.core.failures import FailureKind, FailureMemory
+from pubcellar.core.notifications import Bounce, Notification
 from pubcellar.core.states import NodeState
 from pubcellar.core.values import (
     Answer,
@@ -15,11 +16,14 @@ from pubcellar.core.values import (
     ItemsQuestion,
     NodeInfoQuestion,
     NodeItemsQuestion,
+    OptionsQuestion,
     OtherQuestion,
     Request,
     ServiceInfoQuestion,
     ServiceItemsQuestion,
+    SubscriptionsQuestion,
 )
+from pubcellar.core.writes import OWN_SUBSCRIPTION, Write
 from pubcellar.proxy.analysing import Analysing
 from pubcellar.proxy.forwarding import Forwarding
 from pubcellar.proxy.health import Health
@@ -32,7 +36,8 @@ from pubcellar.proxy.retrieving import Retrieving
 from pubcellar.proxy.room import Room
 from pubcellar.proxy.services import Services
 from pubcellar.proxy.stale import StaleAnswers
-from pubcellar.proxy.watching import WatchedForwarder, WatchedReader
+from pubcellar.proxy.subscribers import Subscribers
+from pubcellar.proxy.watching import WatchedAliases, WatchedForwarder, WatchedReader
 from pubcellar.proxy.withdrawing import Withdrawing
 from pubcellar.proxy.worker import Workers
 
@@ -57,6 +62,7 @@ class Proxy:
         parts = self._parts = replace(
             parts,
             forwarder=WatchedForwarder(parts.forwarder, self._health),
+            aliases=WatchedAliases(parts.aliases, self._health),
             reader=WatchedReader(parts.reader, self._health, self._failures.node_seen),
         )
         reconsidering = Reconsidering(parts, Withdrawing(parts, self._nodes))
@@ -74,6 +80,7 @@ class Proxy:
             self._analysing,
             stale_answers,
         )
+        self._subscribers = Subscribers(parts, self._forwarding, self._health)
         self._mending = Mending(
             parts,
             self._nodes,
@@ -86,8 +93,10 @@ class Proxy:
         self._round: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Look after what is held until cancelled."""
-        await self._mending.run(self._parts.clock)
+        """Look after what is held, and who is subscribed, until cancelled."""
+        async with asyncio.TaskGroup() as background:
+            background.create_task(self._mending.run(self._parts.clock))
+            background.create_task(self._subscribers.run())
 
     async def round(self) -> None:
         """Do one round of the background work at once."""
@@ -98,6 +107,7 @@ class Proxy:
         if self._round is not None:
             self._round.cancel()
             await asyncio.gather(self._round, return_exceptions=True)
+        await self._subscribers.stop()
         await self._health.stop()
         await self._analysing.stop()
         await self._workers.stop()
@@ -118,6 +128,7 @@ class Proxy:
         Raises:
             ProxyError: the read is answered with an error instead.
         """
+        self._subscribers.seen(request.requester.bare)
         match request.question:
             case ServiceInfoQuestion():
                 return await self._services.info(request)
@@ -125,9 +136,24 @@ class Proxy:
                 return await self._services.items(request, question)
             case ItemsQuestion() | NodeInfoQuestion() | NodeItemsQuestion() as question:
                 return await self._retrieving.retrieve(request, question, trust_cache=trust_cache)
+            case OptionsQuestion() | SubscriptionsQuestion() as question:
+                return await self._subscribers.read(request, question)
             case OtherQuestion():
                 answered = await self._forwarding.forward(request)
                 return await self._forwarding.shaped(request, answered, service_pages=True)
+
+    # Writes
+
+    async def write(self, request: Request, write: Write) -> Answer:
+        """Carry out a pubsub set, and return the answer to it.
+
+        Raises:
+            ProxyError: it is answered with an error instead.
+        """
+        self._subscribers.seen(request.requester.bare)
+        if write.kind in OWN_SUBSCRIPTION:
+            return await self._subscribers.carry_out(request, write)
+        raise NotAllowed(f"this proxy only reads: send changes to {request.service}")
 
     # Outages
 
@@ -170,6 +196,14 @@ class Proxy:
             self._services.forget_lists(event.key.service)
         self._workers.wake(event.key)
 
+    def notified_alias(self, notification: Notification) -> None:
+        """Take a notification that came to an alias of a user."""
+        self._subscribers.notified(notification)
+
+    def bounced(self, bounce: Bounce) -> None:
+        """Take an error that came to an address of ours in answer to a notification."""
+        self._subscribers.bounced(bounce)
+
     def follows(self, service: BareJID) -> bool:
         """Tell whether notifications of the service are of interest."""
         return self._nodes.follows(service)
@@ -187,11 +221,13 @@ class Proxy:
         self._health.forget()
         self._failures.clear()
         self._mending.connected()
+        self._subscribers.connected(True)
         self._begin_round()
 
     def stream_closed(self) -> None:
         """The stream is down: everything held is in doubt."""
         self._mending.disconnected()
+        self._subscribers.connected(False)
 
     def _begin_round(self) -> None:
         if self._round is None or self._round.done():

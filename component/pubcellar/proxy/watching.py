@@ -4,13 +4,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pubcellar.core.ports import (
+    AliasRequests,
     ForwardedAnswer,
     Forwarder,
     ItemsResult,
     NodeInfo,
     ServiceReader,
 )
-from pubcellar.core.values import BareJID, NodeKey, PageRequest, Request, SubscriptionState
+from pubcellar.core.values import (
+    BareJID,
+    NodeKey,
+    PageRequest,
+    Request,
+    Requester,
+    SubscriptionEntry,
+    SubscriptionState,
+)
 from pubcellar.proxy.health import Health
 
 
@@ -24,6 +33,28 @@ class WatchedForwarder:
     async def forward(self, request: Request, page: PageRequest | None = None) -> ForwardedAnswer:
         """See `core.ports.Forwarder.forward`."""
         return await self.health.watch(request.service, self.forwarder.forward(request, page))
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedAliases:
+    """Implements `core.ports.AliasRequests` by another one."""
+
+    aliases: AliasRequests
+    health: Health
+
+    async def read_newest(self, requester: Requester, key: NodeKey) -> None:
+        """See `core.ports.AliasRequests.read_newest`."""
+        await self.health.watch(key.service, self.aliases.read_newest(requester, key))
+
+    async def subscriptions(
+        self, requester: Requester, key: NodeKey
+    ) -> tuple[SubscriptionEntry, ...]:
+        """See `core.ports.AliasRequests.subscriptions`."""
+        return await self.health.watch(key.service, self.aliases.subscriptions(requester, key))
+
+    async def unsubscribe(self, requester: Requester, key: NodeKey, subid: str) -> None:
+        """See `core.ports.AliasRequests.unsubscribe`."""
+        await self.health.watch(key.service, self.aliases.unsubscribe(requester, key, subid))
 
 
 @dataclass(frozen=True, slots=True)

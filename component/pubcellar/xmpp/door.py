@@ -23,11 +23,13 @@ from pubcellar.core.errors import (
 )
 from pubcellar.core.events import Event
 from pubcellar.core.namespaces import NS_COMPONENT_ACCEPT
-from pubcellar.core.values import BareJID
+from pubcellar.core.notifications import Bounce, Notification
+from pubcellar.core.values import BareJID, Requester
 from pubcellar.xmpp.addresses import Addresses, requester
 from pubcellar.xmpp.errors import error_payload
 from pubcellar.xmpp.events import EVENT, events
 from pubcellar.xmpp.incoming import Incoming
+from pubcellar.xmpp.relaying import bounce, notification
 from pubcellar.xmpp.requests import Requests
 from pubcellar.xmpp.stanzas import (
     Element,
@@ -47,6 +49,14 @@ class UseCases(Protocol):
 
     def notified(self, event: Event) -> None:
         """Take a notification that came to the component's own address."""
+        ...
+
+    def notified_alias(self, notification: Notification) -> None:
+        """Take a notification that came to an alias of a user."""
+        ...
+
+    def bounced(self, bounce: Bounce) -> None:
+        """Take an error that came to an address of ours in answer to a notification."""
         ...
 
     def heard_from(self, service: BareJID) -> None:
@@ -70,6 +80,18 @@ class UseCases(Protocol):
         ...
 
 
+class Outbox(Protocol):
+    """Sends messages for the use cases."""
+
+    def opened(self, send: Callable[[bytes], None]) -> None:
+        """Use `send` from now on: the stream is up."""
+        ...
+
+    def closed(self) -> None:
+        """The stream is gone."""
+        ...
+
+
 class StanzaDoor:
     """Implements `pubcellar.xmpp.stream.StreamListener`.
 
@@ -82,6 +104,7 @@ class StanzaDoor:
         max_requests: how many requests may be in flight; more are refused at once.
         max_of_one: how many of these may be one requester's.
         max_stanza_bytes: the largest stanza that is ever sent.
+        outbox: what else sends, and is told of the stream.
     """
 
     def __init__(
@@ -94,6 +117,7 @@ class StanzaDoor:
         max_requests: int,
         max_of_one: int,
         max_stanza_bytes: int,
+        outbox: Outbox,
     ) -> None:
         self._addresses = addresses
         self._tracker = tracker
@@ -103,6 +127,7 @@ class StanzaDoor:
         self._max_requests = max_requests
         self._max_of_one = max_of_one
         self._max_stanza_bytes = max_stanza_bytes
+        self._outbox = outbox
         self._send: Callable[[bytes], None] | None = None
         self._in_flight: set[asyncio.Task[None]] = set()
         self._in_flight_of: Counter[BareJID] = Counter()
@@ -114,6 +139,7 @@ class StanzaDoor:
         """Answer and ask through `send` from now on."""
         self._send = send
         self._tracker.opened(send)
+        self._outbox.opened(send)
         self._use_cases.stream_opened()
 
     def stream_closed(self) -> None:
@@ -122,6 +148,7 @@ class StanzaDoor:
         for task in self._in_flight:
             task.cancel()
         self._tracker.closed()
+        self._outbox.closed()
         self._use_cases.stream_closed()
 
     def stanza_received(self, stanza: Element) -> None:
@@ -151,7 +178,7 @@ class StanzaDoor:
             case "iq", ("get" | "set"):
                 self._begin(stanza, sender.bare)
             case "message", _:
-                self._message(stanza)
+                self._message(stanza, sender, recipient)
             case "presence", _:
                 pass
             case _:
@@ -287,19 +314,41 @@ class StanzaDoor:
 
     # Messages
 
-    def _message(self, message: Element) -> None:
-        if message.find(EVENT) is None:
-            return
-        sender = requester(message.get("from", ""))
-        if not sender.has_resource and message.get("type") != "error":
+    def _message(self, message: Element, sender: Requester, recipient: Requester) -> None:
+        is_error = message.get("type") == "error"
+        is_event = message.find(EVENT) is not None
+        if is_event and not sender.has_resource and not is_error:
             self._use_cases.heard_from(sender.bare)
-        recipient = requester(message.get("to", ""))
-        is_for_us = str(recipient.full) == self._addresses.component
-        if sender.has_resource or not is_for_us or not self._use_cases.follows(sender.bare):
+        if is_error or recipient.bare != self._addresses.component:
+            self._pass_on(message, sender, recipient, is_error=is_error)
+        elif is_event:
+            self._notify(message, sender, recipient)
+
+    def _notify(self, message: Element, sender: Requester, recipient: Requester) -> None:
+        """Take what may be a notification for the component's own subscriptions."""
+        is_foreign = sender.has_resource or recipient.has_resource
+        if is_foreign or not self._use_cases.follows(sender.bare):
             self._counters.count(Happened.EVENT_IGNORED)
             return
         for event in events(message, sender.bare, recipient.bare):
             self._use_cases.notified(event)
+
+    def _pass_on(
+        self, message: Element, sender: Requester, recipient: Requester, *, is_error: bool
+    ) -> None:
+        """Take what may be for a user whose alias is subscribed, or comes from one."""
+        if is_error:
+            bounced = bounce(message, sender, recipient, self._addresses)
+            if bounced is not None:
+                self._use_cases.bounced(bounced)
+                return
+        else:
+            notified = notification(message, sender, recipient, self._addresses)
+            if notified is not None:
+                self._use_cases.notified_alias(notified)
+                return
+        self._counters.count(Happened.NOTIFICATION_DROPPED)
+        log.debug("dropped a message that is nothing to be passed on")
 
     def _drop(self, why: str) -> None:
         self._counters.count(Happened.STANZA_DROPPED)

@@ -1,7 +1,8 @@
 """What is done with a request, by its type and its child element's name.
 
-Reads are handed to the use cases as values, writes are refused for now, and what is asked of this
-address itself is answered here. Anything else is `service-unavailable` (RFC 6120 section 8.4).
+Reads and changes of the requester's own subscriptions are handed to the use cases as values, other
+writes are refused for now, and what is asked of this address itself is answered here. Anything else
+is `service-unavailable` (RFC 6120 section 8.4).
 """
 
 import logging
@@ -20,28 +21,37 @@ from pubcellar.core.namespaces import (
 from pubcellar.core.values import (
     Answer,
     BareJID,
+    OtherQuestion,
     Question,
     Request,
     ServiceInfoAnswer,
     ServiceInfoQuestion,
     ServiceItemsQuestion,
 )
+from pubcellar.core.writes import Write
 from pubcellar.xmpp import incoming, render
 from pubcellar.xmpp.addresses import Addresses
 from pubcellar.xmpp.incoming import Incoming
 from pubcellar.xmpp.questions import question
 from pubcellar.xmpp.stanzas import name_of, namespace_of, serialised
+from pubcellar.xmpp.subscription_writes import subscription_write
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Incoming], Awaitable[str]]
 
+NO_DEFAULT = "this proxy has no default service: ask at a service's address"
 
-class Retriever(Protocol):
-    """What is needed of `pubcellar.proxy` to answer reads."""
+
+class UseCases(Protocol):
+    """What is needed of `pubcellar.proxy` to answer requests."""
 
     async def retrieve(self, request: Request, *, trust_cache: bool = True) -> Answer:
         """Return the answer to a read, if need be not from the cache; raises ProxyError."""
+        ...
+
+    async def write(self, request: Request, write: Write) -> Answer:
+        """Carry out a set, and return the answer to it; raises ProxyError."""
         ...
 
 
@@ -50,12 +60,12 @@ class Requests:
 
     Args:
         addresses: tells which service an address of ours stands for.
-        retriever: answers reads.
+        use_cases: answer reads, and carry out sets.
     """
 
-    def __init__(self, addresses: Addresses, retriever: Retriever) -> None:
+    def __init__(self, addresses: Addresses, use_cases: UseCases) -> None:
         self._addresses = addresses
-        self._retriever = retriever
+        self._use_cases = use_cases
         self._handlers: dict[tuple[str, str, str], Handler] = {
             ("get", NS_PING, "ping"): self._own(incoming.pong),
             ("get", NS_VERSION, "query"): self._own(incoming.version),
@@ -63,8 +73,8 @@ class Requests:
             ("get", NS_DISCO_ITEMS, "query"): self._read,
             ("get", NS_PUBSUB, "pubsub"): self._read,
             ("get", NS_PUBSUB_OWNER, "pubsub"): self._read,
-            ("set", NS_PUBSUB, "pubsub"): self._refuse_write,
-            ("set", NS_PUBSUB_OWNER, "pubsub"): self._refuse_write,
+            ("set", NS_PUBSUB, "pubsub"): self._write,
+            ("set", NS_PUBSUB_OWNER, "pubsub"): self._write,
         }
 
     async def answer(self, type_: str, request: Incoming) -> str:
@@ -104,12 +114,12 @@ class Requests:
             lang=request.lang,
             namespace=namespace_of(request.payload),
         )
-        answer = await self._retriever.retrieve(read)
+        answer = await self._use_cases.retrieve(read)
         try:
             return render.payload(answer)
         except StoreUnavailable as error:
             log.error("%s: the service is asked instead service=%s", error, service)
-        return render.payload(await self._retriever.retrieve(read, trust_cache=False))
+        return render.payload(await self._use_cases.retrieve(read, trust_cache=False))
 
     def _without_service(self, asked: Question) -> str:
         match asked:
@@ -117,14 +127,26 @@ class Requests:
                 return render.payload(ServiceInfoAnswer(None, pages=False))
             case ServiceItemsQuestion():
                 return incoming.no_items()
-        raise ServiceNotProxied("this proxy has no default service: ask at a service's address")
+        raise ServiceNotProxied(NO_DEFAULT)
 
-    async def _refuse_write(self, request: Incoming) -> str:
+    async def _write(self, request: Incoming) -> str:
         service = self._service(request)
-        raise NotAllowed(
-            "this proxy only reads: send changes and subscriptions to "
-            + (service or "the service itself")
+        if service is None:
+            raise ServiceNotProxied(NO_DEFAULT)
+        write = subscription_write(request.payload)
+        if write is None:
+            raise NotAllowed(f"this proxy only reads: send changes to {service}")
+        asked = Request(
+            requester=request.requester,
+            service=service,
+            asked=request.asked,
+            question=OtherQuestion(),
+            payload=serialised(request.payload),
+            lang=request.lang,
+            type="set",
+            namespace=namespace_of(request.payload),
         )
+        return render.payload(await self._use_cases.write(asked, write))
 
     def _service(self, request: Incoming) -> BareJID | None:
         self._addresses.refuse_loop(request.requester.bare)

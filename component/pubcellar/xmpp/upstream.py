@@ -20,14 +20,17 @@ from pubcellar.core.values import (
     ItemsQuestion,
     NodeItemsQuestion,
     NodeKey,
+    OptionsQuestion,
     PageRequest,
     Request,
     ServiceInfoQuestion,
     ServiceItemsQuestion,
+    SubscriptionsQuestion,
     SubscriptionState,
 )
 from pubcellar.xmpp.addresses import Addresses
 from pubcellar.xmpp.errors import refusal
+from pubcellar.xmpp.own_jids import replace_jid
 from pubcellar.xmpp.questions import SET
 from pubcellar.xmpp.results import (
     access_model,
@@ -36,12 +39,14 @@ from pubcellar.xmpp.results import (
     meta_data,
     own_subscription,
     payload_of,
+    subscription_entries,
     subscription_state,
 )
 from pubcellar.xmpp.stanzas import Element, parse_element, qualified, serialised
 from pubcellar.xmpp.tracker import Tracker
 
 MOST_DISCO_PAGES = 1000
+_ABOUT_JIDS = (OptionsQuestion, SubscriptionsQuestion)
 
 
 class AliasForwarder:
@@ -54,6 +59,12 @@ class AliasForwarder:
     async def forward(self, request: Request, page: PageRequest | None = None) -> ForwardedAnswer:
         """See `core.ports.Forwarder.forward`."""
         payload = request.payload if page is None else _with_page(request.payload, page)
+        is_about_jids = request.type == "set" or isinstance(request.question, _ABOUT_JIDS)
+        bare, alias = request.requester.bare, self._addresses.bare_alias(request.requester.bare)
+        if is_about_jids:
+            element = parse_element(payload)
+            replace_jid(element, bare, alias)
+            payload = serialised(element)
         reply = await self._tracker.request(
             request.type,
             sender=self._addresses.alias(request.requester),
@@ -63,7 +74,10 @@ class AliasForwarder:
         )
         if reply.get("type") == "error":
             raise refusal(reply)
-        return _forwarded_answer(request, payload_of(reply))
+        answer = payload_of(reply)
+        if is_about_jids and answer is not None:
+            replace_jid(answer, alias, bare)
+        return _forwarded_answer(request, answer)
 
 
 def _forwarded_answer(request: Request, element: Element | None) -> ForwardedAnswer:
@@ -83,7 +97,13 @@ def _forwarded_answer(request: Request, element: Element | None) -> ForwardedAns
     except UpstreamAnswerInvalid:
         # Not a plain list: still the service's answer, to be relayed as it is.
         pass
-    return ForwardedAnswer(payload, size_bytes)
+    entries = subscription_entries(element) if element is not None and _tells_of(request) else ()
+    return ForwardedAnswer(payload, size_bytes, subscriptions=entries)
+
+
+def _tells_of(request: Request) -> bool:
+    """Tell whether the answer may tell of subscriptions."""
+    return request.type == "set" or isinstance(request.question, SubscriptionsQuestion)
 
 
 def _with_page(payload: str, page: PageRequest) -> str:
