@@ -6,6 +6,7 @@ READY := $(VENV)/ready
 ROUNDS ?= 5
 KILLS ?= 40
 FAULTS ?= 200
+EXAMPLES ?= 5000
 SEEDS ?= 1-20
 # Files of tests in parallel, one more than there are processors, since servers are waited for; one
 # process of each kind of server for every worker.
@@ -14,7 +15,7 @@ PYTEST := $(BIN)/pytest -q -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-l
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help setup test demo lint format differential acceptance clean
+.PHONY: help setup test demo lint format differential fuzz acceptance clean
 
 help:
 	@echo 'make test         set up everything; run all checks and tests'
@@ -24,6 +25,7 @@ help:
 	@echo 'make format       format and repair what can be repaired'
 	@echo 'make differential answers of services and proxy compared after random changes, more of them'
 	@echo '                  than make test does (SEEDS=$(SEEDS), or such as SEEDS=7,21-40)'
+	@echo 'make fuzz         random stanzas, bytes and addresses, more of them (EXAMPLES=$(EXAMPLES))'
 	@echo 'make acceptance   the tests, then the server tests with every server and database, then'
 	@echo '                  over and over (ROUNDS=$(ROUNDS)), many kills (KILLS=$(KILLS)), and many'
 	@echo '                  faults between proxy and server (FAULTS=$(FAULTS), SEED=1)'
@@ -57,6 +59,10 @@ demo: setup
 
 differential: setup
 	SEEDS=$(SEEDS) $(BIN)/pytest -q -s tests/servers/differential
+
+fuzz: setup
+	EXAMPLES=$(EXAMPLES) $(PYTEST) --dist load tests/scenarios/fuzz tests/core/test_escaping.py \
+	    tests/xmpp/test_addresses.py tests/xmpp/test_reader.py
 
 acceptance: test
 	$(PYTEST) -m 'servers or thorough' --every-combination

@@ -25,3 +25,25 @@ Component "pubsub.example.org" "pubsub"
 Component "cache.example.org"
     component_secret = "change-me"
     name = "Pubsub cache"
+    -- To be let act for users, see below:
+    --modules_enabled = { "privilege" }
+
+-- With this, Pubcellar asks services in the names of this server's users (XEP-0356), so that owners
+-- and members of nodes that are not open can use it too; without it users are strangers to services.
+-- It needs mod_privilege, on Debian in the package prosody-modules, here and at the component above.
+-- Take it into each VirtualHost whose users shall be acted for, and name these hosts in
+-- [forwarding] hosts of pubcellar.toml unless it is the domain above the component's. Each namespace
+-- is granted for itself; "get" instead of "both" grants reading alone. Where it is taken away again,
+-- users are told to wait: name the host in [forwarding] alias_hosts if that is for good.
+--VirtualHost "example.org"
+--    modules_enabled = { "privilege" }
+--    privileged_entities = {
+--        ["cache.example.org"] = {
+--            iq = {
+--                ["http://jabber.org/protocol/pubsub"] = "both";
+--                ["http://jabber.org/protocol/pubsub#owner"] = "both";
+--                ["http://jabber.org/protocol/disco#info"] = "get";
+--                ["http://jabber.org/protocol/disco#items"] = "get";
+--            };
+--        };
+--    }

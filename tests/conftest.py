@@ -3,17 +3,31 @@
 import asyncio
 import functools
 import inspect
+import os
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 import pytest_twisted
+from hypothesis import settings
 from twisted.internet.defer import Deferred
 
 from throw_away_postgresql import ThrowAwayPostgresql
 
 Result = TypeVar("Result")
+
+# How long an example takes says something about the machine alone. A run that is to find something
+# new says how many are to be tried (`make fuzz`); any other tries the same ones each time.
+EXAMPLES = os.environ.get("EXAMPLES")
+settings.register_profile(
+    "pubcellar",
+    deadline=None,
+    derandomize=EXAMPLES is None,
+    max_examples=int(EXAMPLES or 100),
+    database=None,
+)
+settings.load_profile("pubcellar")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -21,7 +21,7 @@ CREATE FUNCTION no_room() RETURNS trigger AS $$
 BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = 'disk_full'; END
 $$ LANGUAGE plpgsql
 """
-TABLES = ("pubsub_service", "pubsub_node", "pubsub_item")
+TABLES = ("pubsub_service", "pubsub_node", "pubsub_item", "user_subscription", "iq_permission")
 MOST_PAGES = 1 << 30
 
 
@@ -49,7 +49,7 @@ async def locked(store: Any, url: str) -> AsyncIterator[None]:
             other.execute("ROLLBACK")
         return
     with _administrator(parsed) as server, server.transaction():
-        server.execute("LOCK TABLE pubsub_service, pubsub_node, pubsub_item")
+        server.execute("LOCK TABLE pubsub_service, pubsub_node, pubsub_item, iq_permission")
         yield
 
 

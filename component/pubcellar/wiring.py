@@ -22,12 +22,14 @@ from pubcellar.analysers import (
 from pubcellar.config import Settings
 from pubcellar.core.counters import Counters
 from pubcellar.core.errors import ConfigError, Conflict
+from pubcellar.core.requesters import Requesters
 from pubcellar.core.values import BareJID
 from pubcellar.exit_codes import ExitCode
 from pubcellar.from_settings import access, endpoint, identity, jids, limits, policy
 from pubcellar.proxy import Parts, Proxy
 from pubcellar.storage import Migrated, SqlStore, database_state, open_store, prepare_database
 from pubcellar.xmpp.addresses import Addresses
+from pubcellar.xmpp.alias_payloads import AliasPayloads
 from pubcellar.xmpp.alias_requests import AliasAsker
 from pubcellar.xmpp.analyser_boundary import AnalyserBoundary
 from pubcellar.xmpp.connection import Connection, SecretRefused
@@ -37,7 +39,12 @@ from pubcellar.xmpp.relaying import MessagePostman
 from pubcellar.xmpp.requests import Requests
 from pubcellar.xmpp.stream import ComponentStream
 from pubcellar.xmpp.tracker import Timer, Tracker
-from pubcellar.xmpp.upstream import AliasForwarder, ComponentReader
+from pubcellar.xmpp.upstream import (
+    AliasForwarder,
+    ComponentReader,
+    IdentityForwarder,
+    PrivilegedForwarder,
+)
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +87,7 @@ class Component:
         tracker = Tracker(
             timer, settings.upstream.timeout.total_seconds(), self.counters, max_stanza_bytes
         )
+        payloads = AliasPayloads(addresses)
         reader = ComponentReader(tracker, own_jid)
         postman = MessagePostman(addresses, max_stanza_bytes)
         analysers, problems = build_analysers(
@@ -91,9 +99,12 @@ class Component:
             Parts(
                 own_jid=own_jid,
                 store=store,
-                forwarder=AliasForwarder(tracker, addresses),
+                forwarder=IdentityForwarder(
+                    AliasForwarder(tracker, addresses, payloads),
+                    PrivilegedForwarder(tracker, own_jid, self.counters),
+                ),
                 reader=reader,
-                aliases=AliasAsker(tracker, addresses),
+                alias_requests=AliasAsker(tracker, addresses, payloads),
                 postman=postman,
                 analysers=analysers,
                 clock=clock,
@@ -103,6 +114,7 @@ class Component:
                 is_allowed=addresses.is_allowed,
                 subscriptions=store.users,
                 permissions=store.users,
+                aliases=payloads,
                 identity=identity(settings, own_jid),
                 access=access(settings),
             )
@@ -117,6 +129,7 @@ class Component:
             settings.upstream.max_requests_per_requester,
             max_stanza_bytes,
             postman,
+            Requesters(settings.access.requesters, access(settings).exempt),
         )
         caps = StanzaCaps(
             settings.component.max_received_bytes,

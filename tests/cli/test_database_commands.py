@@ -24,7 +24,7 @@ Rollback: drops the column.
 """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0003", "0002"
+revision, down_revision = "0004", "0003"
 def upgrade():
     op.add_column("pubsub_node", sa.Column("extra", sa.String()))
 def downgrade():
@@ -80,7 +80,7 @@ def newer(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     shutil.copytree(
         revisions.migrations_directory(), directory, ignore=shutil.ignore_patterns("__pycache__")
     )
-    (directory / "versions/0003_more.py").write_text(MORE)
+    (directory / "versions/0004_more.py").write_text(MORE)
     monkeypatch.setattr(revisions, "migrations_directory", lambda: directory)
 
 
@@ -115,15 +115,17 @@ class TestStatus:
         assert (code, err) == (0, "")
         assert out[1:] == [
             "state:    empty",
-            "revision: none; this version works with 0002",
+            "revision: none; this version works with 0003",
             "pending:  0001 (The first schema: services, nodes and items)",
             "pending:  0002 (Synchronisations that were interrupted can go on)",
+            "pending:  0003 (Writes through the proxy, users' subscriptions, and servers that let"
+            " us act for their users)",
         ]
         apart(asyncio.run, prepare_database(database_url))
         execute(database_url, "CREATE TABLE strangers (id INTEGER)")
         assert run("status")[1][1:] == [
             "state:    current",
-            "revision: 0002; this version works with 0002",
+            "revision: 0003; this version works with 0003",
             "extra:    table strangers",
         ]
         request.getfixturevalue("newer")
@@ -131,8 +133,8 @@ class TestStatus:
         assert (code, err) == (0, "")
         assert out[1:] == [
             "state:    behind",
-            "revision: 0002; this version works with 0003",
-            "pending:  0003 (Room for more)",
+            "revision: 0003; this version works with 0004",
+            "pending:  0004 (Room for more)",
         ]
 
     @pytest.mark.parametrize(
@@ -190,35 +192,35 @@ class TestUpgrade:
     ) -> None:
         code, out, _ = run("upgrade")
         assert (code, len(out)) == (0, 1)
-        assert out[0].endswith("was created (0002)")
+        assert out[0].endswith("was created (0003)")
         request.getfixturevalue("newer")
         code, out, _ = run("upgrade")
         assert code == 0
-        assert "was upgraded from 0002 to 0003" in out[0]
-        assert standing(database_url) == (Standing.CURRENT, "0003")
+        assert "was upgraded from 0003 to 0004" in out[0]
+        assert standing(database_url) == (Standing.CURRENT, "0004")
         if is_file(database_url):
-            copy = database_url.removeprefix("sqlite:///") + ".0002.backup"
+            copy = database_url.removeprefix("sqlite:///") + ".0003.backup"
             assert out[0].endswith(copy)
             assert any(line.startswith(f"copy:     {copy} (20") for line in run("status")[1])
 
     def test_dry_run_says_what_it_would_do_and_does_not(
         self, run: Run, database_url: str, newer: None
     ) -> None:
-        assert run("upgrade", "0002")[0] == 0
+        assert run("upgrade", "0003")[0] == 0
         code, out, err = run("upgrade", "--dry-run")
         assert (code, err) == (0, "")
         assert out[1:4] == [
-            "from 0002 to 0003, all at once:",
-            "  0003 (Room for more)",
+            "from 0003 to 0004, all at once:",
+            "  0004 (Room for more)",
             "    locks and duration: one table is locked for a moment.",
         ]
         if is_file(database_url):
             path = database_url.removeprefix("sqlite:///")
-            assert out[4] == f"it would first be copied to {path}.0002.backup"
-            assert not Path(f"{path}.0002.backup").exists()
+            assert out[4] == f"it would first be copied to {path}.0003.backup"
+            assert not Path(f"{path}.0003.backup").exists()
         assert out[-2].startswith("tried in ")
         assert out[-1].startswith("warning: ")
-        assert standing(database_url) == (Standing.BEHIND, "0002")
+        assert standing(database_url) == (Standing.BEHIND, "0003")
 
     def test_dry_run_on_an_empty_one_touches_nothing(self, run: Run, database_url: str) -> None:
         code, out, _ = run("upgrade", "--dry-run")
@@ -229,7 +231,7 @@ class TestUpgrade:
             assert not Path(database_url.removeprefix("sqlite:///")).exists()
 
     def test_without_a_copy(self, run: Run, sqlite_url: str, newer: None) -> None:
-        run("upgrade", "0002")
+        run("upgrade", "0003")
         code, out, _ = run("upgrade", "--no-copy")
         assert code == 0
         assert "copied" not in out[0]
@@ -238,28 +240,28 @@ class TestUpgrade:
     def test_failed_one_is_told_in_one_line_with_its_code(
         self, run: Run, database_url: str, newer: None
     ) -> None:
-        run("upgrade", "0002")
+        run("upgrade", "0003")
         execute(database_url, "ALTER TABLE pubsub_node ADD COLUMN extra TEXT")
         code, out, err = run("upgrade")
         assert (code, out) == (15, [])
-        assert "revision 0003 (Room for more) failed: " in err
+        assert "revision 0004 (Room for more) failed: " in err
         assert err.count("\n") == 1
-        assert standing(database_url)[1] == "0002"
+        assert standing(database_url)[1] == "0003"
 
     def test_where_there_is_nothing_to_do_it_says_where_the_database_is(
         self, run: Run, database_url: str, newer: None
     ) -> None:
         assert run("downgrade", "base", "--yes")[1][0].endswith(" is empty")
-        run("upgrade", "0002")
-        assert run("upgrade", "0002")[1][0].endswith(" is at 0002 already")
-        assert run("downgrade", "0002", "--yes")[1][0].endswith(" is at 0002 already")
+        run("upgrade", "0003")
+        assert run("upgrade", "0003")[1][0].endswith(" is at 0003 already")
+        assert run("downgrade", "0003", "--yes")[1][0].endswith(" is at 0003 already")
         run("upgrade")
-        assert run("upgrade")[1][0].endswith(" is current (0003)")
+        assert run("upgrade")[1][0].endswith(" is current (0004)")
 
     def test_unknown_revision_is_a_mistake_of_the_command_line(self, run: Run) -> None:
         code, out, err = run("upgrade", "0417")
         assert (code, out) == (2, [])
-        assert err == "there is no revision 0417: this version knows 0001, 0002\n"
+        assert err == "there is no revision 0417: this version knows 0001, 0002, 0003\n"
 
 
 class Terminal(io.StringIO):
@@ -272,18 +274,18 @@ class TestDowngrade:
         run("upgrade")
         code, out, _ = run("downgrade", "-1", "--yes")
         assert code == 0
-        assert "was taken back from 0003 to 0002" in out[0]
-        assert standing(database_url) == (Standing.BEHIND, "0002")
+        assert "was taken back from 0004 to 0003" in out[0]
+        assert standing(database_url) == (Standing.BEHIND, "0003")
 
     def test_dry_run_does_not(self, run: Run, database_url: str) -> None:
         run("upgrade")
         code, out, _ = run("downgrade", "base", "--dry-run")
         assert code == 0
-        assert out[1] == "from 0002 to nothing, all at once:"
-        assert standing(database_url) == (Standing.CURRENT, "0002")
+        assert out[1] == "from 0003 to nothing, all at once:"
+        assert standing(database_url) == (Standing.CURRENT, "0003")
 
     @pytest.mark.parametrize(
-        ("answer", "code", "after"), [("yes\n", 0, None), ("y\n", 1, "0002"), ("", 1, "0002")]
+        ("answer", "code", "after"), [("yes\n", 0, None), ("y\n", 1, "0003"), ("", 1, "0003")]
     )
     def test_it_asks_on_a_terminal(
         self,
@@ -306,7 +308,7 @@ class TestDowngrade:
         code, out, err = run("downgrade", "base")
         assert (code, out) == (2, [])
         assert "add --yes" in err
-        assert standing(database_url)[1] == "0002"
+        assert standing(database_url)[1] == "0003"
 
 
 @pytest.mark.parametrize("words", [[], ["walk"], ["downgrade"], ["status", "-1"]])

@@ -51,7 +51,7 @@ def test_what_others_added_to_the_database_is_a_warning(tmp_path: Path) -> None:
         with closing(sqlite3.connect(tmp_path / "cache.db")) as connection:
             connection.execute("CREATE TABLE strangers (id INTEGER)")
         plan = apart.submit(wiring.describe_plan, settings).result()
-        assert f"database: {tmp_path}/cache.db is current (0002)" in plan
+        assert f"database: {tmp_path}/cache.db is current (0003)" in plan
         assert any(line.startswith("warning: ") and "table strangers" in line for line in plan)
         with closing(sqlite3.connect(tmp_path / "cache.db")) as connection:
             connection.execute("DROP TABLE pubsub_node")

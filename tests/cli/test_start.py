@@ -71,10 +71,10 @@ def execute(path: Path, statement: str) -> None:
 
 def test_it_says_one_line_and_warns_of_what_others_added(path: Path) -> None:
     (line,) = [line for line in served(path) if "database" in line]
-    assert line.endswith(f"{DATABASE}{path} was created (0002)")
+    assert line.endswith(f"{DATABASE}{path} was created (0003)")
     execute(path, "CREATE TABLE strangers (id INTEGER)")
     line, warning = [line for line in served(path) if "database" in line]
-    assert line.endswith(f"{DATABASE}{path} is current (0002)")
+    assert line.endswith(f"{DATABASE}{path} is current (0003)")
     assert "WARNING pubcellar.wiring: database" in warning
     assert warning.endswith("table strangers")
 

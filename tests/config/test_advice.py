@@ -10,7 +10,7 @@ COMPONENT = 'jid = "cache.example.org"\nserver = "{}"\n'
 
 
 @pytest.mark.parametrize("server", ["tcp:192.0.2.1:5347", "tcp:xmpp.example.org:5347"])
-def test_clear_text_to_another_host_is_warned_about(load: Load, server: str) -> None:
+def test_threat_16_clear_text_to_another_host_is_warned_about(load: Load, server: str) -> None:
     (warning,) = load(component=COMPONENT.format(server)).warnings
     assert warning.startswith(f"[component] server = {server}: ")
     assert "not encrypted (XEP-0114)" in warning
@@ -21,7 +21,7 @@ def test_a_stream_that_nobody_can_read_is_not(load: Load, server: str) -> None:
     assert load(component=COMPONENT.format(server)).warnings == ()
 
 
-def test_an_open_proxy_is_permitted_and_warned_about(load: Load) -> None:
+def test_threat_4_an_open_proxy_is_permitted_and_warned_about(load: Load) -> None:
     settings = load(upstream='allow = ["pubsub.example.org", "*"]')
     (warning,) = settings.warnings
     assert "open proxy" in warning

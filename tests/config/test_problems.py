@@ -70,8 +70,8 @@ def test_an_unknown_key_comes_with_the_nearest_known_one(
 
 def test_an_unknown_table_like_none_of_ours_comes_with_all_of_them(problems: Problems) -> None:
     assert problems("[zzz]\nx = 1") == (
-        "zzz: unknown table or key; the tables are component, upstream, forwarding, database, "
-        "cache, admin, analyser, http, log",
+        "zzz: unknown table or key; the tables are component, upstream, forwarding, access, "
+        "database, cache, admin, analyser, http, log",
     )
 
 

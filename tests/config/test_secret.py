@@ -178,7 +178,7 @@ class TestWarnings:
         assert load_settings(path, {SECRET_VARIABLE: "x"}).warnings == ()
 
 
-def test_the_secret_shows_in_no_text_made_of_the_settings(
+def test_threat_15_the_secret_shows_in_no_text_made_of_the_settings(
     load: Load, secret_file: Path, credentials: dict[str, str]
 ) -> None:
     secret_file.chmod(0o644)

@@ -106,14 +106,70 @@ def test_what_is_not_held_is_forwarded_whatever_else_is_known(
     assert decide(known, NOW, POLICY, in_doubt=in_doubt) == expected
 
 
+CLOSED = ["authorize", "presence", "roster", "whitelist"]
+
+
 @pytest.mark.parametrize("state", [LIVE, STALE])
-@pytest.mark.parametrize("access_model", ["authorize", "presence", "roster", "whitelist", "", None])
+@pytest.mark.parametrize("access_model", ["", "future", "Open", None])
+@pytest.mark.parametrize("is_entitled", [False, True])
 @pytest.mark.parametrize("in_doubt", [False, True])
-def test_a_node_that_is_not_open_is_forwarded_and_never_answered_in_an_outage(
-    state: NodeState, access_model: str | None, in_doubt: bool
+def test_a_node_with_an_unknown_access_model_is_forwarded_and_never_answered_in_an_outage(
+    state: NodeState, access_model: str | None, is_entitled: bool, in_doubt: bool
 ) -> None:
     known = record(state, access_model=access_model)
-    assert decide(known, NOW, POLICY, in_doubt=in_doubt) == WORK
+    assert decide(known, NOW, POLICY, in_doubt=in_doubt, is_entitled=is_entitled) == WORK
+
+
+@pytest.mark.parametrize("access_model", CLOSED)
+@pytest.mark.parametrize(
+    ("state", "in_doubt", "info_age", "of_the_entitled", "of_others"),
+    [
+        (LIVE, False, 0, Answer(), NOTHING),
+        (LIVE, False, 30.001, Answer(verify_soon=True), NOTHING),
+        (LIVE, False, 60.001, VerifyAccess(), Forward(FollowUp.VERIFY_ACCESS)),
+        (LIVE, False, None, VerifyAccess(), Forward(FollowUp.VERIFY_ACCESS)),
+        (LIVE, True, 0, WORK_OR_STALE, WORK),
+        (STALE, False, 0, WORK_OR_STALE, WORK),
+        (STALE, True, 3600, WORK_OR_STALE, WORK),
+    ],
+)
+def test_a_node_that_is_not_open_is_only_for_the_entitled(
+    access_model: str,
+    state: NodeState,
+    in_doubt: bool,
+    info_age: float | None,
+    of_the_entitled: Decision,
+    of_others: Decision,
+) -> None:
+    known = record(state, access_model=access_model, info_age=info_age)
+    found = [
+        decide(known, NOW, POLICY, in_doubt=in_doubt, is_entitled=is_entitled)
+        for is_entitled in (True, False)
+    ]
+    assert found == [of_the_entitled, of_others]
+
+
+@pytest.mark.parametrize(
+    ("state", "is_entitled", "expected"),
+    [
+        (LIVE, True, Answer()),
+        (LIVE, False, NOTHING),
+        (STALE, True, WORK_OR_STALE),
+        (STALE, False, WORK),
+    ],
+)
+def test_with_check_open_an_open_node_is_for_the_entitled_too(
+    state: NodeState, is_entitled: bool, expected: Decision
+) -> None:
+    decision = decide(record(state), NOW, POLICY, check_open=True, is_entitled=is_entitled)
+    assert decision == expected
+
+
+def test_being_entitled_makes_nothing_fresher() -> None:
+    known = record(LIVE, access_model="whitelist", items_age=900.001)
+    assert decide(known, NOW, POLICY, is_entitled=True) == WORK_OR_STALE
+    known = record(LIVE, access_model="whitelist", items_age=86400.001)
+    assert decide(known, NOW, POLICY, is_entitled=True) == WORK
 
 
 @pytest.mark.parametrize(
@@ -243,7 +299,8 @@ def test_hints_shorten_how_long_contents_are_believed_and_never_lengthen_it(
 @pytest.mark.parametrize("access_model", ["whitelist", "presence", "", None])
 def test_no_hint_opens_a_node(access_model: str | None) -> None:
     known = record(LIVE, access_model=access_model)
-    assert decide(known, NOW, POLICY, hints=RELAXING) == WORK
+    expected = WORK if not access_model else NOTHING
+    assert decide(known, NOW, POLICY, hints=RELAXING) == expected
 
 
 def test_every_node_is_verified_in_time_and_not_all_at_once() -> None:

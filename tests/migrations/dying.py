@@ -33,7 +33,7 @@ READING = ("SELECT", "PRAGMA", "SHOW")
 
 FOREVER = 1_000_000
 
-COPIED = {"create": None, "upgrade": "0002", "downgrade": "0004"}
+COPIED = {"create": None, "upgrade": "0003", "downgrade": "0005"}
 """The revision of which there is a copy."""
 
 
@@ -117,7 +117,7 @@ def set_up(scenario: str, place: Place) -> None:
     reset(place)
     if scenario == "create":
         return
-    asyncio.run(upgrade_database(place.url, "0002"))
+    asyncio.run(upgrade_database(place.url, "0003"))
     place.execute(*ROWS, *(ITEM.format(number) for number in range(10, 30)))
     if scenario == "downgrade":
         asyncio.run(upgrade_database(place.url))
@@ -135,7 +135,7 @@ def main(scenario: str, url: str, migrations: str) -> None:
 
     def migration() -> Coroutine[Any, Any, Any]:
         if scenario == "downgrade":
-            return downgrade_database(url, "0002")
+            return downgrade_database(url, "0003")
         return prepare_database(url)
 
     set_up(scenario, place)

@@ -12,7 +12,14 @@ import psycopg
 
 from pubcellar.storage.revisions import migrations_directory
 
-TABLES = {"alembic_version", "pubsub_item", "pubsub_node", "pubsub_service"}
+TABLES = {
+    "alembic_version",
+    "iq_permission",
+    "pubsub_item",
+    "pubsub_node",
+    "pubsub_service",
+    "user_subscription",
+}
 
 NODE = (
     "INSERT INTO pubsub_node (id, service, name, state, reason, subscription, generation,"

@@ -38,7 +38,7 @@ class TestCopy:
         before = file.contents()
         upgraded.add("op.execute('DELETE FROM pubsub_item')")
         migrated = await prepare_database(file.url)
-        assert migrated.copy == file.path.with_name("cache.db.0002.backup")
+        assert migrated.copy == file.path.with_name("cache.db.0003.backup")
         assert stat.S_IMODE(migrated.copy.stat().st_mode) == 0o600
         copy = Place(f"sqlite:///{migrated.copy}")
         assert copy.contents() == before
@@ -65,7 +65,7 @@ class TestCopy:
         migrated = await prepare_database(file.url)
         assert migrated.copy is not None
         shutil.copy(migrated.copy, file.path)
-        assert (await database_state(file.url)).revision == "0002"
+        assert (await database_state(file.url)).revision == "0003"
         assert file.contents() == before
 
     async def test_a_downgrade_is_copied_before_too(self, file: Place):
@@ -73,8 +73,8 @@ class TestCopy:
         file.execute(*ROWS)
         migrated = await downgrade_database(file.url, "base")
         assert str(migrated) == (
-            f"database {file} was taken back from 0002 and is empty;"
-            f" what it was before is in {file}.0002.backup"
+            f"database {file} was taken back from 0003 and is empty;"
+            f" what it was before is in {file}.0003.backup"
         )
         copy = Place(f"sqlite:///{migrated.copy}")
         assert copy.value("SELECT count(*) FROM pubsub_item") == 3
@@ -94,7 +94,7 @@ class TestCopy:
         self, file: Place, upgraded: Newer
     ):
         (file.path.parent / "cache.db.my own.backup").touch()
-        (file.path.parent / "other.db.0002.backup").touch()
+        (file.path.parent / "other.db.0003.backup").touch()
         await prepare_database(file.url)
         for _ in range(2):
             upgraded.add("pass", "pass")
@@ -103,20 +103,20 @@ class TestCopy:
             await prepare_database(file.url)
         assert names(file) == {
             "cache.db",
-            "cache.db.0002.backup",
             "cache.db.0003.backup",
             "cache.db.0004.backup",
+            "cache.db.0005.backup",
             "cache.db.my own.backup",
-            "other.db.0002.backup",
+            "other.db.0003.backup",
         }
         upgraded.add("pass", "pass")
         upgraded.add("pass", "pass")
         await prepare_database(file.url)
         await downgrade_database(file.url, "-1")
         kept = [path.name for path in copies(database_named(file.url))]
-        assert kept[0] == "cache.db.0006.backup"
+        assert kept[0] == "cache.db.0007.backup"
         assert len(kept) == backup.KEPT == 3
-        assert {"cache.db.my own.backup", "other.db.0002.backup"} <= names(file)
+        assert {"cache.db.my own.backup", "other.db.0003.backup"} <= names(file)
 
     async def test_what_cannot_be_tidied_away_is_a_warning_and_no_failure(
         self, file: Place, upgraded: Newer, monkeypatch: pytest.MonkeyPatch
@@ -136,11 +136,11 @@ class TestCopy:
         with monkeypatch.context() as patch:
             patch.setattr(Path, "unlink", unlink)
             migrated = await prepare_database(file.url)
-        assert migrated.after == "0003"
+        assert migrated.after == "0004"
         assert len(migrated.warnings) == 3
         for warning in migrated.warnings:
             assert "y.backup cannot be removed (Operation not permitted)" in warning
-        assert (await database_state(file.url)).revision == "0003"
+        assert (await database_state(file.url)).revision == "0004"
         assert all(Path(f"{file}.000{number}x.backup").is_dir() for number in range(5))
 
     async def test_failed_migration_leaves_its_copy_and_says_where(
@@ -149,9 +149,9 @@ class TestCopy:
         await prepare_database(file.url)
         upgraded.add('raise RuntimeError("power cut")')
         for _ in range(5):
-            with pytest.raises(MigrationFailed, match=f"and copied to {file}.0002.backup"):
+            with pytest.raises(MigrationFailed, match=f"and copied to {file}.0003.backup"):
                 await prepare_database(file.url)
-        assert names(file) == {"cache.db", "cache.db.0002.backup"}
+        assert names(file) == {"cache.db", "cache.db.0003.backup"}
 
 
 class TestRefusal:
@@ -163,12 +163,12 @@ class TestRefusal:
             await prepare_database(file.url)
         said = str(caught.value)
         assert said.startswith(
-            f"[database] url: {file} cannot be copied to {file}.0002.backup before the migration"
+            f"[database] url: {file} cannot be copied to {file}.0003.backup before the migration"
         )
         assert reason in said
         assert "'pubcellar db upgrade --no-copy'" in said
         assert file.contents() == before
-        assert (await database_state(file.url)).revision == "0002"
+        assert (await database_state(file.url)).revision == "0003"
 
     async def test_disk_without_room(
         self, file: Place, upgraded: Newer, monkeypatch: pytest.MonkeyPatch
@@ -180,14 +180,14 @@ class TestRefusal:
         await self._is_refused(file, "needs 0.1 MiB, and 0.0 MiB of its disk are free")
         assert names(file) == {"cache.db"}
         monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(1024 * 1024))
-        assert (await prepare_database(file.url)).after == "0003"
+        assert (await prepare_database(file.url)).after == "0004"
 
     async def test_something_in_its_place(self, file: Place, upgraded: Newer):
         await prepare_database(file.url)
         upgraded.add("pass")
-        Path(f"{file}.0002.backup").mkdir()
+        Path(f"{file}.0003.backup").mkdir()
         await self._is_refused(file, "Is a directory")
-        assert names(file) == {"cache.db", "cache.db.0002.backup"}
+        assert names(file) == {"cache.db", "cache.db.0003.backup"}
 
     async def test_write_that_fails_on_the_way(self, file: Place, upgraded: Newer):
         """Here because no file may grow beyond what the database has, less one page."""

@@ -187,7 +187,7 @@ async def test_what_others_added_is_only_named(place: Place, statement: str, sai
     state = await database_state(place.url)
     assert (state.standing, state.found, state.extras) == (Standing.CURRENT, (), (said,))
     prepared = await prepare_database(place.url)
-    assert str(prepared) == f"database {place} is current (0002)"
+    assert str(prepared) == f"database {place} is current (0003)"
     (warning,) = prepared.warnings
     assert f"what Pubcellar did not make, and a later upgrade may trip over: {said}" in warning
     store = await open_store(place.url)

@@ -52,13 +52,13 @@ def fill(place: Place) -> None:
 
 
 async def test_titles_are_folded_in_many_batches_and_back(place: Place, example: Newer):
-    await upgrade_database(place.url, "0002")
+    await upgrade_database(place.url, "0003")
     fill(place)
     before = place.contents()
     migrated = await prepare_database(place.url)
     assert [str(step) for step in migrated.steps] == [
-        "0003 (Room for folded titles)",
-        "0004 (Fold the titles that are stored already)",
+        "0004 (Room for folded titles)",
+        "0005 (Fold the titles that are stored already)",
     ]
     found = dict(place.rows("SELECT id, title_folded FROM pubsub_item"))
     assert found == {
@@ -71,17 +71,17 @@ async def test_titles_are_folded_in_many_batches_and_back(place: Place, example:
         Standing.CURRENT,
         ("column pubsub_item.title_folded",),
     )
-    await downgrade_database(place.url, "0002")
+    await downgrade_database(place.url, "0003")
     assert place.contents() == before
     await prepare_database(place.url)
     assert place.value("SELECT count(title_folded) FROM pubsub_item") == ITEMS * 7 // 10
 
 
 async def test_one_that_fails_half_way_is_begun_anew(place: Place, example: Newer):
-    await upgrade_database(place.url, "0002")
+    await upgrade_database(place.url, "0003")
     fill(place)
     before = place.contents()
-    path = example.directory / "versions/0004_of_the_guide.py"
+    path = example.directory / "versions/0005_of_the_guide.py"
     text = path.read_text()
     path.write_text(
         text.replace("last = rows[-1].id", "last = rows[-1].id\n        last > 600 and 1 / 0")

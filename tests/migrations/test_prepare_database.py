@@ -34,10 +34,10 @@ from pubcellar.storage.postgresql import MIGRATION_LOCK
 class TestEmpty:
     async def test_it_is_created(self, place: Place):
         prepared = await prepare_database(place.url)
-        assert str(prepared) == f"database {place} was created (0002)"
+        assert str(prepared) == f"database {place} was created (0003)"
         assert (prepared.copy, prepared.warnings) == (None, ())
         assert place.tables() == TABLES
-        assert place.rows("SELECT version_num FROM alembic_version") == [("0002",)]
+        assert place.rows("SELECT version_num FROM alembic_version") == [("0003",)]
 
     async def test_new_file_is_for_its_owner_alone(self, file: Place):
         await prepare_database(file.url)
@@ -54,7 +54,7 @@ class TestEmpty:
         with pytest.raises(MigrationFailed) as caught:
             await prepare_database(place.url)
         assert str(caught.value) == (
-            f"[database] url: {place} was not created, and is empty as it was; revision 0003 (More)"
+            f"[database] url: {place} was not created, and is empty as it was; revision 0004 (More)"
             " failed: RuntimeError: power cut; see to that"
         )
         assert place.tables() == set()
@@ -65,7 +65,7 @@ class TestCurrent:
         await prepare_database(place.url)
         before = place.everything()
         prepared = await prepare_database(place.url)
-        assert str(prepared) == f"database {place} is current (0002)"
+        assert str(prepared) == f"database {place} is current (0003)"
         assert (prepared.steps, prepared.warnings) == ((), ())
         assert place.everything() == before
 
@@ -202,15 +202,15 @@ class TestBehind:
         upgraded.add_column()
         upgraded.add("op.execute(\"UPDATE pubsub_node SET extra = 'x'\")")
         prepared = await prepare_database(place.url)
-        said = f"database {place} was upgraded from 0002 to 0004"
+        said = f"database {place} was upgraded from 0003 to 0005"
         if prepared.copy:
             said += f"; what it was before is in {prepared.copy}"
         assert str(prepared) == said
-        assert [step.number for step in prepared.steps] == ["0003", "0004"]
+        assert [step.number for step in prepared.steps] == ["0004", "0005"]
         assert place.tables() == {*TABLES, "more"}
         assert place.rows("SELECT extra FROM pubsub_node") == [("x",)]
         assert place.value("SELECT count(*) FROM pubsub_item") == 3
-        assert str(await prepare_database(place.url)) == f"database {place} is current (0004)"
+        assert str(await prepare_database(place.url)) == f"database {place} is current (0005)"
 
     @pytest.mark.parametrize(
         ("revision", "said"),
@@ -231,8 +231,8 @@ class TestBehind:
         with pytest.raises(MigrationFailed) as caught:
             await prepare_database(place.url)
         message = str(caught.value)
-        assert message.startswith(f"[database] url: {place} was not migrated, and is at 0002 as it")
-        assert f"revision 0004 {said}" in message
+        assert message.startswith(f"[database] url: {place} was not migrated, and is at 0003 as it")
+        assert f"revision 0005 {said}" in message
         assert "\n" not in message
         assert place.contents() == before
         store = await open_store(place.url)
@@ -276,14 +276,14 @@ class TestUpAndDown:
     async def test_every_revision_between_can_be_named(self, place: Place, upgraded: Newer):
         upgraded.add_column()
         upgraded.add("pass")
-        assert (await upgrade_database(place.url, "0002")).after == "0002"
         assert (await upgrade_database(place.url, "0003")).after == "0003"
+        assert (await upgrade_database(place.url, "0004")).after == "0004"
         assert "more" in place.tables()
-        assert (await upgrade_database(place.url)).after == "0004"
+        assert (await upgrade_database(place.url)).after == "0005"
         down = await downgrade_database(place.url, "-1")
-        assert [step.number for step in down.steps] == ["0004"]
-        down = await downgrade_database(place.url, "0002")
-        assert str(down).startswith(f"database {place} was taken back from 0003 to 0002")
+        assert [step.number for step in down.steps] == ["0005"]
+        down = await downgrade_database(place.url, "0003")
+        assert str(down).startswith(f"database {place} was taken back from 0004 to 0003")
         assert place.tables() == TABLES
         assert (await downgrade_database(place.url, "base")).after is None
         assert place.tables() == {"alembic_version"}
@@ -301,17 +301,21 @@ class TestUpAndDown:
     @pytest.mark.parametrize(
         ("function", "target", "said"),
         [
-            (upgrade_database, "0007", "no revision 0007: this version knows 0001, 0002, 0003"),
-            (upgrade_database, "base", "base lies below 0002"),
-            (downgrade_database, "0003", "0003 lies above 0002"),
-            (downgrade_database, "-3", "only 2 revisions below"),
+            (
+                upgrade_database,
+                "0007",
+                "no revision 0007: this version knows 0001, 0002, 0003, 0004",
+            ),
+            (upgrade_database, "base", "base lies below 0003"),
+            (downgrade_database, "0004", "0004 lies above 0003"),
+            (downgrade_database, "-4", "only 3 revisions below"),
             (downgrade_database, "-x", "no revision -x"),
         ],
     )
     async def test_revision_that_cannot_be_gone_to_is_refused(
         self, file: Place, upgraded: Newer, function, target: str, said: str
     ):
-        await upgrade_database(file.url, "0002")
+        await upgrade_database(file.url, "0003")
         upgraded.add_column()
         before = file.everything()
         with pytest.raises(NoSuchRevision, match=said):
@@ -323,7 +327,7 @@ class TestUpAndDown:
         upgraded.add("pass", 'op.drop_table("more")\nraise RuntimeError("power cut")')
         await prepare_database(place.url)
         before = place.contents()
-        with pytest.raises(MigrationFailed, match=r"is at 0004 as it was.*revision 0004 \(More\)"):
+        with pytest.raises(MigrationFailed, match=r"is at 0005 as it was.*revision 0005 \(More\)"):
             await downgrade_database(place.url, "base")
         assert place.contents() == before
 
@@ -335,13 +339,16 @@ class TestTrial:
         before = place.contents()
         upgraded.add_column()
         migrated = await upgrade_database(place.url, is_trial=True)
-        assert [step.number for step in migrated.steps] == ["0003"]
+        assert [step.number for step in migrated.steps] == ["0004"]
         assert migrated.seconds is not None
         down = await downgrade_database(place.url, "base", is_trial=True)
-        assert (down.after, [step.number for step in down.steps]) == (None, ["0002", "0001"])
+        assert (down.after, [step.number for step in down.steps]) == (
+            None,
+            ["0003", "0002", "0001"],
+        )
         assert place.contents() == before
         if place.kind == "sqlite":
-            assert migrated.copy == place.path.with_name("cache.db.0002.backup")
+            assert migrated.copy == place.path.with_name("cache.db.0003.backup")
             assert not migrated.copy.exists()
 
     async def test_it_finds_what_would_fail(self, place: Place, upgraded: Newer):
@@ -354,7 +361,7 @@ class TestTrial:
     async def test_missing_file_is_not_made(self, file: Place):
         migrated = await upgrade_database(file.url, is_trial=True)
         assert ([step.number for step in migrated.steps], migrated.seconds) == (
-            ["0001", "0002"],
+            ["0001", "0002", "0003"],
             None,
         )
         assert not list(file.path.parent.iterdir())
@@ -406,7 +413,7 @@ class TestTwoAtOnce:
 
     def test_processes_at_once_create_it_once(self, place: Place, newer: Newer):
         said = self._start_all(place, newer, together=False)
-        current = f"database {place} is current (0002)"
+        current = f"database {place} is current (0003)"
         assert said == [current.replace("is current", "was created")] + [current] * 2 or (
             said == [current] * 2 + [current.replace("is current", "was created")]
         )
@@ -417,8 +424,8 @@ class TestTwoAtOnce:
         newer.add_column()
         # Whoever comes second must find the column, not add it again.
         said = await asyncio.to_thread(self._start_all, place, newer, together=True)
-        assert sum("was upgraded from 0002 to 0003" in line for line in said) == 1
-        assert sum("is current (0003)" in line for line in said) == 2
+        assert sum("was upgraded from 0003 to 0004" in line for line in said) == 1
+        assert sum("is current (0004)" in line for line in said) == 2
         assert place.value("SELECT count(*) FROM pubsub_item") == 3
 
     async def test_starts_at_once_in_one_process_create_it_once(self, place: Place):

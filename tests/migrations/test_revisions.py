@@ -71,8 +71,8 @@ class TestForm:
 
     def test_branches_are_refused(self, project: Path):
         text = (project / "migrations/versions/0001_first_schema.py").read_text()
-        other = text.replace('"0001"', '"0003"')
-        (project / "migrations/versions/0003_other.py").write_text(other)
+        other = text.replace('"0001"', '"0004"')
+        (project / "migrations/versions/0004_other.py").write_text(other)
         with pytest.raises(ValueError, match="must follow one another in one line"):
             Revisions(project / "migrations")
 
@@ -106,18 +106,18 @@ class TestUpAndDown:
             text = text[:start] + text[text.index("\n", start) + 1 :]
         first.write_text(text)
         url = {"PUBCELLAR_DATABASE_URL": place.url}
-        done("upgrade", "0002", cwd=project, **url)
+        done("upgrade", "0003", cwd=project, **url)
         # What is missing is what is to be written.
         done("revision", "--autogenerate", "-m", "what was left out", cwd=project, **url)
-        second = (project / "migrations/versions/0003_what_was_left_out.py").read_text()
-        assert 'down_revision = "0002"' in second
+        second = (project / "migrations/versions/0004_what_was_left_out.py").read_text()
+        assert 'down_revision = "0003"' in second
         assert "sa.DateTime(timezone=True)" in second
         assert "postgresql.JSONB(none_as_null=True)" in second
         assert "import pubcellar" not in second
         done("upgrade", "head", cwd=project, **url)
         done("check", cwd=project, **url)
         done("revision", "-m", "by hand", cwd=project)
-        assert (project / "migrations/versions/0004_by_hand.py").exists()
+        assert (project / "migrations/versions/0005_by_hand.py").exists()
 
 
 class TestWhichDatabase:
@@ -126,14 +126,14 @@ class TestWhichDatabase:
         config = tmp_path / "pubcellar.toml"
         config.write_text(f'[database]\nurl = "{place.url}"\n[component]\nunknown = "not read"\n')
         done("upgrade", "head", PUBCELLAR_CONFIG=str(config))
-        assert place.value("SELECT version_num FROM alembic_version") == "0002"
+        assert place.value("SELECT version_num FROM alembic_version") == "0003"
 
     @pytest.mark.parametrize("text", ['[database]\nurl = "sqlite:///cache.db"', ""])
     def test_relative_path_and_default_begin_at_that_file(self, file: Place, text: str):
         config = file.path.with_name("pubcellar.toml")
         config.write_text(text)
         done("upgrade", "head", PUBCELLAR_CONFIG=str(config))
-        assert file.value("SELECT version_num FROM alembic_version") == "0002"
+        assert file.value("SELECT version_num FROM alembic_version") == "0003"
         assert DatabaseSettings.model_fields["url"].default == "sqlite:///cache.db"
 
     def test_url_of_the_environment_wins(self, tmp_path_factory, file: Place):
@@ -210,7 +210,7 @@ class TestRebuiltTables:
         '"""Rebuild the nodes."""\n'
         "import sqlalchemy as sa\n"
         "from alembic import op\n"
-        'revision, down_revision = "0003", "0002"\n'
+        'revision, down_revision = "0004", "0003"\n'
         "def upgrade():\n"
         '    with op.batch_alter_table("pubsub_node", recreate="always") as batch:\n'
         '        batch.add_column(sa.Column("extra", sa.String(), nullable=True))\n'
@@ -225,12 +225,12 @@ class TestRebuiltTables:
         done("upgrade", "head", cwd=project, **url)
         file.execute(*ROWS)
         script = self.REVISION.format(more=more)
-        (project / "migrations/versions/0003_rebuild.py").write_text(script)
+        (project / "migrations/versions/0004_rebuild.py").write_text(script)
         return url
 
     def test_items_outlive_their_nodes_being_rebuilt(self, project: Path, file: Place):
         url = self._at_first(project, file)
-        for step in ("upgrade head", "downgrade 0002"):
+        for step in ("upgrade head", "downgrade 0003"):
             done(*step.split(), cwd=project, **url)
             assert file.value("SELECT count(*) FROM pubsub_item") == 3
         schema = str(file.value("SELECT sql FROM sqlite_schema WHERE name = 'pubsub_node'"))
@@ -242,4 +242,4 @@ class TestRebuiltTables:
         said = refused("upgrade", "head", cwd=project, **url)
         assert "would refer to missing ones" in said
         assert file.value("SELECT count(*) FROM pubsub_node") == 1
-        assert file.value("SELECT version_num FROM alembic_version") == "0002"
+        assert file.value("SELECT version_num FROM alembic_version") == "0003"

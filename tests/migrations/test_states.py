@@ -41,9 +41,9 @@ def version(number: str) -> str:
 class TestUsable:
     async def test_nothing_at_all_is_empty(self, place: Place):
         state = await database_state(place.url)
-        assert (state.standing, state.revision, state.head) == (Standing.EMPTY, None, "0002")
-        assert [revision.number for revision in state.pending] == ["0001", "0002"]
-        assert str(state) == f"{place} is empty or missing, and is created at start (0002)"
+        assert (state.standing, state.revision, state.head) == (Standing.EMPTY, None, "0003")
+        assert [revision.number for revision in state.pending] == ["0001", "0002", "0003"]
+        assert str(state) == f"{place} is empty or missing, and is created at start (0003)"
 
     async def test_missing_file_is_not_made(self, file: Place):
         await database_state(file.url)
@@ -63,9 +63,9 @@ class TestUsable:
     async def test_what_the_migrations_made_is_current_and_without_a_difference(self, place: Place):
         await prepare_database(place.url)
         state = await database_state(place.url, read_all=True)
-        assert (state.standing, state.revision) == (Standing.CURRENT, "0002")
+        assert (state.standing, state.revision) == (Standing.CURRENT, "0003")
         assert (state.found, state.extras, state.pending, state.warnings) == ((), (), (), ())
-        assert str(state) == f"{place} is current (0002)"
+        assert str(state) == f"{place} is current (0003)"
 
     async def test_older_one_is_behind_and_says_by_which_revisions(
         self, place: Place, upgraded: Newer
@@ -74,12 +74,12 @@ class TestUsable:
         upgraded.add_column()
         upgraded.add("pass", what="Nothing, really.")
         state = await database_state(place.url)
-        assert (state.standing, state.revision, state.head) == (Standing.BEHIND, "0002", "0004")
+        assert (state.standing, state.revision, state.head) == (Standing.BEHIND, "0003", "0005")
         assert [str(revision) for revision in state.pending] == [
-            "0003 (Room for more)",
-            "0004 (Nothing, really)",
+            "0004 (Room for more)",
+            "0005 (Nothing, really)",
         ]
-        assert str(state) == f"{place} is at 0002, and is upgraded at start to 0004"
+        assert str(state) == f"{place} is at 0003, and is upgraded at start to 0005"
 
     async def test_looking_touches_nothing(self, place: Place, upgraded: Newer):
         await prepare_database(place.url)
@@ -125,11 +125,11 @@ async def _others(place: Place) -> None:
 
 
 async def _others_that_number_as_we_do(place: Place) -> None:
-    place.execute("CREATE TABLE strangers (id INTEGER)", VERSION, version("0002"))
+    place.execute("CREATE TABLE strangers (id INTEGER)", VERSION, version("0003"))
 
 
 async def _others_with_a_later_number(place: Place) -> None:
-    place.execute("CREATE TABLE strangers (id INTEGER)", VERSION, version("0003"))
+    place.execute("CREATE TABLE strangers (id INTEGER)", VERSION, version("0004"))
 
 
 async def _others_with_two_heads(place: Place) -> None:
@@ -150,7 +150,7 @@ async def _others_view(place: Place) -> None:
 
 
 async def _view_in_the_place_of_versions(place: Place) -> None:
-    place.execute("CREATE VIEW alembic_version AS SELECT '0002' AS version_num")
+    place.execute("CREATE VIEW alembic_version AS SELECT '0003' AS version_num")
 
 
 async def _view_of_our_name(place: Place) -> None:
@@ -159,11 +159,11 @@ async def _view_of_our_name(place: Place) -> None:
 
 async def _with_two_heads(place: Place) -> None:
     await prepare_database(place.url)
-    place.execute(version("0003"))
+    place.execute(version("0004"))
 
 
 async def _without_its_tables(place: Place) -> None:
-    place.execute(VERSION, version("0002"))
+    place.execute(VERSION, version("0003"))
 
 
 async def _without_a_table(place: Place) -> None:
@@ -186,7 +186,7 @@ REFUSED = [
         _ahead,
         Standing.AHEAD,
         DatabaseAhead,
-        ("at revision 0417", "its newest is 0002", "start the newer", "db downgrade 0002"),
+        ("at revision 0417", "its newest is 0003", "start the newer", "db downgrade 0003"),
     ),
     (_others, Standing.FOREIGN, DatabaseForeign, ("(strangers)", "name another database")),
     (_others_that_number_as_we_do, Standing.FOREIGN, DatabaseForeign, ("(strangers)",)),
@@ -197,7 +197,7 @@ REFUSED = [
     (_others_view, Standing.FOREIGN, DatabaseForeign, ("(strangers)",)),
     (_view_in_the_place_of_versions, Standing.FOREIGN, DatabaseForeign, ("(alembic_version)",)),
     (_view_of_our_name, Standing.UNVERSIONED, DatabaseUnversioned, ("(pubsub_node)",)),
-    (_with_two_heads, Standing.BROKEN, DatabaseBroken, ("several revisions: 0002, 0003",)),
+    (_with_two_heads, Standing.BROKEN, DatabaseBroken, ("several revisions: 0003, 0004",)),
     (_without_its_tables, Standing.BROKEN, DatabaseBroken, ("all tables are missing", "restore")),
     (_without_a_table, Standing.BROKEN, DatabaseBroken, ("table pubsub_item is missing",)),
 ]
@@ -307,7 +307,7 @@ class TestLink:
             assert state.standing is Standing.CURRENT
             assert str(state).startswith(f"{target} ")
         upgraded.add("pass")
-        assert (await prepare_database(file.url)).copy == target.with_name("kept.db.0002.backup")
+        assert (await prepare_database(file.url)).copy == target.with_name("kept.db.0003.backup")
         assert file.path.is_symlink()
 
     async def test_loop_is_refused(self, file: Place):

@@ -1,12 +1,15 @@
 """A read that comes after a notification is not given what was asked for before it."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 from pubcellar.core.answering import Paging
 from pubcellar.core.counters import Counters
+from pubcellar.core.entitlements import Entitlements
 from pubcellar.core.ports import ForwardedAnswer
 from pubcellar.core.values import BareJID, FullJID, ItemsQuestion, Request, Requester
+from pubcellar.proxy.doubts import Doubts
 from pubcellar.proxy.forwarding import Forwarding
 
 JULIET = Requester(FullJID("juliet@capulet.lit/balcony"), BareJID("juliet@capulet.lit"))
@@ -20,13 +23,14 @@ class Ports:
     def __init__(self) -> None:
         self.limits: Any = self
         self.clock: Any = self
+        self.entitlements = Entitlements(timedelta(0))
         self.paging = Paging.XEP
         self.counters = Counters()
         self.forwarder: Any = self
         self.asked = 0
         self.may_answer = asyncio.Event()
 
-    def now(self) -> None:
+    def now(self) -> Any:
         return None
 
     def turn(self) -> int:
@@ -50,7 +54,7 @@ class Ports:
 async def asked_for(*arrivals: int) -> int:
     """Return how many requests reads come to, each after so many notifications."""
     ports: Any = Ports()
-    forwarding = Forwarding(ports, ports, ports)
+    forwarding = Forwarding(ports, ports, ports, Doubts())
     reads = [forwarding.forward(READ, arrivals=number) for number in arrivals]
     waiting = asyncio.gather(*reads)
     ports.may_answer.set()

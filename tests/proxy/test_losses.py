@@ -9,6 +9,7 @@ from typing import Any
 from pubcellar.core.records import NodeRecord
 from pubcellar.core.states import NodeState
 from pubcellar.core.values import BareJID, NodeKey
+from pubcellar.proxy.doubts import Doubts
 from pubcellar.proxy.mending import Mending
 from pubcellar.proxy.nodes import Nodes
 
@@ -63,7 +64,7 @@ async def test_what_is_lost_again_meanwhile_is_not_trusted_until_it_is_noted_aga
     parts: Any = SimpleNamespace(store=store, clock=SimpleNamespace(now=lambda: NOW))
     nothing: Any = None
     reconsidering: Any = SimpleNamespace(go_through=lambda: asyncio.sleep(0))
-    mending = Mending(parts, nodes, nothing, nothing, nothing, reconsidering, nothing)
+    mending = Mending(parts, nodes, nothing, nothing, nothing, reconsidering, nothing, Doubts())
     trusted: list[bool] = []
 
     def loses_again() -> None:

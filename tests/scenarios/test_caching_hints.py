@@ -93,11 +93,14 @@ class TestNotHeld:
             consistent_set="true",
             allowed_for_suggestions="true",
         )
-        service.nodes["notes/a"].access_model = "whitelist"
-        service.nodes["notes/a"].admits_everybody = True
+        node = service.nodes["notes/a"]
+        node.access_model = "whitelist"
+        node.members |= {"cache.example.org", r"juliet\40capulet.lit@cache.example.org"}
         await cellar.result(items("notes/a"))
         await cellar.settled()
-        assert await cellar.state("notes/a") == "no_sync"
+        await cellar.result(items("notes/a"))
+        answer = await cellar.answer(items("notes/a"), sender="romeo@montague.lit/orchard")
+        assert answer.condition == "auth/forbidden"
 
 
 class TestStableItems:

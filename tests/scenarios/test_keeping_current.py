@@ -130,11 +130,12 @@ async def test_a_new_configuration_is_looked_at(cellar: Cellar, either: Service)
     assert either.asked == []
 
 
-@pytest.mark.parametrize("model", ["whitelist", "presence", None])
-async def test_a_node_that_is_closed_is_given_up(
+@pytest.mark.parametrize("model", ["whitelist", "future", None])
+async def test_a_node_that_is_closed_to_us_is_given_up(
     cellar: Cellar, either: Service, model: str | None
 ) -> None:
     await cellar.holds(either, "notes/a", IDS)
+    either.nodes["notes/a"].outcasts.add("cache.example.org")
     cellar.receives(either.configure("notes/a", model))
     await cellar.settled()
     record = await cellar.record("notes/a")

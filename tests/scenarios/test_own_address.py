@@ -125,16 +125,6 @@ class TestServiceItems:
 
 
 class TestRefused:
-    @pytest.mark.parametrize("namespace", [PUBSUB, f"{PUBSUB}#owner"])
-    async def test_writes_are_not_allowed_and_name_the_service(
-        self, cellar: Cellar, namespace: str
-    ) -> None:
-        publish = f"<pubsub xmlns='{namespace}'><publish node='n'><item/></publish></pubsub>"
-        answer = await cellar.answer(publish, type_="set")
-        assert answer.condition == "cancel/not-allowed"
-        assert "pubsub.example.org" in answer.text
-        await cellar.idle()
-
     @pytest.mark.parametrize("type_", ["get", "set"])
     @pytest.mark.parametrize("to", ["cache.example.org", "other.example.org@cache.example.org"])
     async def test_unknown_requests_are_service_unavailable(

@@ -62,7 +62,7 @@ def either(request: pytest.FixtureRequest, service: Service, paging_service: Ser
 class TestEventWhileItsNodeIsPaged:
     @pytest.mark.parametrize("gone", ["i03", "i12", "i24"])
     @pytest.mark.parametrize("is_heard_first", [True, False])
-    async def test_a_retract_of_an_item_on_a_page_still_to_come_does_not_raise_it_again(
+    async def test_threat_3_a_retract_of_an_item_on_a_page_still_to_come_does_not_raise_it_again(
         self, cellar: Cellar, paging_service: Service, gone: str, is_heard_first: bool
     ) -> None:
         """The page that still shows it was made before the retract, and comes before or after."""

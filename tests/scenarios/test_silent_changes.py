@@ -161,6 +161,9 @@ async def is_gone_from_the_cache(cellar: Cellar, service: Service, right: Answer
     node = service.nodes.get(NODE)
     if node is None:
         assert await cellar.record(NODE) is None
+    elif node.access_model != "open" and service.pages:
+        # We are subscribed, and so let in; those who ask are not.
+        assert await cellar.state(NODE) == "live"
     elif node.access_model != "open" or "cache.example.org" in node.outcasts:
         assert await cellar.state(NODE) == "no_sync"
     else:

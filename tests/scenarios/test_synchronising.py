@@ -154,7 +154,7 @@ class TestEventsMeanwhile:
         either.nodes["notes/a"].admits_everybody = True
         cellar.receives(either.reply(sent.element)[0])
         await cellar.settled()
-        assert await cellar.state("notes/a") != "live"
+        assert (await cellar.record("notes/a")).access_model != "open"
 
 
 async def test_an_order_is_not_learnt_from_an_answer_that_is_out_of_date(

@@ -1,7 +1,7 @@
 """What is held is answered as the real service answers it; what is not held, it answers itself."""
 
 import pytest
-from harness import Client, ErrorReply, ProxyProcess, ThrowAwayServer
+from harness import Client, ProxyProcess, ThrowAwayServer
 from harness.comparing import answers
 from harness.following import answered_by, fill, post, until_held
 from harness.payloads import by_id, disco, items_request
@@ -204,15 +204,3 @@ class TestErrorsAreTheService_s:  # noqa: N801
             )
             assert ours == theirs == server.facts.closed_answer
         assert "cache" not in answered_by(proxy, node_name)
-
-    async def test_writes_are_refused_naming_the_service(
-        self, server: ThrowAwayServer, proxy: ProxyProcess, owner: Client, node_name: str
-    ) -> None:
-        with pytest.raises(ErrorReply) as refused:
-            await owner.create(proxy.jid, node_name)
-        assert refused.value.reply.condition == "not-allowed"
-        assert server.service in (refused.value.reply.text or "")
-        with pytest.raises(ErrorReply) as refused:
-            await owner.delete(proxy.jid, node_name)
-        assert refused.value.reply.condition == "not-allowed"
-        assert node_name not in await owner.nodes(server.service)

@@ -84,7 +84,7 @@ class TestStream:
         assert "Traceback" not in proxy.log()
         assert "closed by the peer" not in proxy.log()
 
-    async def test_secret_is_in_no_log_and_on_no_command_line(
+    async def test_threat_15_secret_is_in_no_log_and_on_no_command_line(
         self, server: ThrowAwayServer, proxy: ProxyProcess, reader: Client
     ) -> None:
         """threat 15."""

@@ -263,7 +263,7 @@ class TestCountingService:
         await until_ids(reader, to, node, ids[2:])
         await until_cached(reader, proxy, node, to)
 
-    async def test_forged_events_change_nothing(
+    async def test_threat_2_forged_events_change_nothing(
         self,
         counting_service: CountingService,
         server: ThrowAwayServer,

@@ -102,9 +102,11 @@ class TestErrorPayload:
         element = written(error("what is wrong"))
         row = STANZA_ERRORS[error]
         assert dict(element.attrib) == {"type": row.type}
+        more = row.pubsub_condition
         assert [child.tag for child in element] == [
             qualified(NS_STANZA_ERRORS, row.condition),
             qualified(NS_STANZA_ERRORS, "text"),
+            *([qualified(NS_PUBSUB_ERRORS, more)] if more else ()),
         ]
         assert element[1].text == "what is wrong"
 

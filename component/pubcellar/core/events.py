@@ -1,6 +1,10 @@
-"""What a service's event notification says, one value per change (XEP-0060 sections 7 and 8)."""
+"""What a service's event notification says, one value per change (XEP-0060 sections 7 and 8).
+
+And what a user has written through us, which stands among these in the order of things.
+"""
 
 from dataclasses import dataclass
+from enum import Enum
 
 from pubcellar.core.values import BareJID, Item, NodeKey, SubscriptionState
 
@@ -46,7 +50,37 @@ class NotUnderstood:
     """The service said something about the node that we cannot read: the node is in doubt."""
 
 
-Change = Published | Retracted | Purged | Deleted | Configured | SubscriptionChanged | NotUnderstood
+class Scope(Enum):
+    """How much of a node has to be looked at after something was written to it."""
+
+    INFO = "info"
+    """What it says of itself."""
+    IDS = "ids"
+    """That, and which items there are."""
+    ALL = "all"
+    """All of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Something was written to the node through us, and what came of it is not known: look.
+
+    No notification says so; it is put among them, since what is asked for after it shows it.
+    """
+
+    scope: Scope = Scope.ALL
+
+
+Change = (
+    Published
+    | Retracted
+    | Purged
+    | Deleted
+    | Configured
+    | SubscriptionChanged
+    | NotUnderstood
+    | Written
+)
 
 
 @dataclass(frozen=True, slots=True)

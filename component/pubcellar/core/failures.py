@@ -20,6 +20,7 @@ from pubcellar.core.errors import (
     UpstreamUnreachable,
     is_passing,
 )
+from pubcellar.core.identity import Identity
 from pubcellar.core.values import (
     BareJID,
     ItemsQuestion,
@@ -115,12 +116,16 @@ NodeQuestion = ItemsQuestion | NodeInfoQuestion | NodeItemsQuestion
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """A question, in the language it was asked in; `requester` is None where anybody may ask it."""
+    """A question, in the language it was asked in.
+
+    `requester` and `identity`, as which the service was asked, are None where anybody may ask it.
+    """
 
     node: NodeKey
     question: NodeQuestion
     lang: str | None
     requester: BareJID | None
+    identity: Identity | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +175,9 @@ class FailureMemory:
             request: the read.
             error: what it failed with.
             now: the current time.
-            turn: what `turn` returned before the service was asked. If it notified us since, the
-                failure may be older than what it notified us of, and is not remembered.
+            turn: what `turn` returned before the service was asked. If it notified us since, or
+                something was written there, the failure may be older than that, and is not
+                remembered.
         """
         kind = kind_of(error)
         if kind is None or self._ended.get(request.service, 0) > turn:
@@ -216,11 +222,28 @@ class FailureMemory:
 
     def service_heard(self, service: BareJID) -> None:
         """The service notified us of something: forget all its failures."""
+        self._end_turn(service)
+        self.forget(service, *FailureKind)
+
+    def written(self, service: BareJID, node: str | None) -> None:
+        """Something is or was just written: forget what came of reads before, and of those asked.
+
+        Args:
+            service: where.
+            node: to which node; None where it may be any of them.
+        """
+        self._end_turn(service)
+        if node is None:
+            self.forget(service, *FailureKind)
+            return
+        for key in list(self._keys.get(service, {}).get(node, ())):
+            self._forget(key)
+
+    def _end_turn(self, service: BareJID) -> None:
         self._ended[service] = next(self._turns)
         self._ended.move_to_end(service)
         while len(self._ended) > MOST_SERVICES:
             self._ended.popitem(last=False)
-        self.forget(service, *FailureKind)
 
     def forget(self, service: BareJID, *kinds: FailureKind) -> None:
         """Forget what the service's look-ups failed with, as far as it is of these kinds."""
@@ -252,7 +275,9 @@ def _key(request: Request, is_own: bool) -> _Key | None:
     if not isinstance(question, ItemsQuestion | NodeInfoQuestion | NodeItemsQuestion):
         return None
     node = NodeKey(request.service, question.node)
-    return _Key(node, question, request.lang, request.requester.bare if is_own else None)
+    if not is_own:
+        return _Key(node, question, request.lang, None, None)
+    return _Key(node, question, request.lang, request.requester.bare, request.identity)
 
 
 def _size(request: Request, error: UpstreamError) -> int:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from zlib import crc32
 
-from pubcellar.core.access import is_shared
+from pubcellar.core.access import Audience, audience, may_be_given
 from pubcellar.core.hints import NO_HINTS, CachingHints
 from pubcellar.core.records import NodeRecord
 from pubcellar.core.states import NodeState
@@ -45,6 +45,8 @@ class FollowUp(Enum):
     """Ask the analysers what the node is, if the read shows that it is there."""
     WORK = "work"
     """Let the node's worker synchronise, revalidate or verify, whichever is due."""
+    VERIFY_ACCESS = "verify access"
+    """Ask the service for the node's access model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ def decide(
     in_doubt: bool = False,
     is_notified: bool = True,
     hints: CachingHints = NO_HINTS,
+    check_open: bool = False,
+    is_entitled: bool = False,
 ) -> Decision:
     """Decide on a read of a node.
 
@@ -95,6 +99,8 @@ def decide(
         in_doubt: whether something has happened that the database does not show yet.
         is_notified: whether our subscription, where there is one, can be counted on.
         hints: what the service says of the node (XEP-0460).
+        check_open: whether open nodes are only given to who is entitled, too.
+        is_entitled: whether the requester is (`core.entitlements`).
     """
     if record is None:
         return Forward(FollowUp.ANALYSE)
@@ -104,23 +110,32 @@ def decide(
         return Forward(FollowUp.WORK if _is_due(record, now) else FollowUp.NOTHING)
     if record.state is NodeState.SYNCING:
         return Forward(FollowUp.WORK)
-    if not is_shared(record.access_model):
+    if audience(record.access_model) is Audience.NOBODY:
         return Forward(FollowUp.WORK)
+    is_admitted = may_be_given(record.access_model, check_open=check_open, is_entitled=is_entitled)
     if (
         in_doubt
         or record.state is NodeState.STALE
         or _age(record.items_verified_at, now) > contents_bound(record, policy, hints, is_notified)
     ):
-        return forward_unverified(record, now, policy)
+        return forward_unverified(record, now, policy, is_admitted=is_admitted)
     info_age = _age(record.info_verified_at, now)
-    if info_age > policy.access_verify_every:
+    is_young = info_age <= policy.access_verify_every
+    if not is_admitted:
+        return Forward(FollowUp.NOTHING if is_young else FollowUp.VERIFY_ACCESS)
+    if not is_young:
         return VerifyAccess()
     return Answer(verify_soon=info_age > policy.access_verify_every / 2)
 
 
-def forward_unverified(record: NodeRecord, now: datetime, policy: FreshnessPolicy) -> Forward:
-    """Return how to answer of an open node for which nobody vouches at the moment."""
-    may_answer_stale = _age(record.items_verified_at, now) <= policy.max_stale
+def forward_unverified(
+    record: NodeRecord, now: datetime, policy: FreshnessPolicy, *, is_admitted: bool
+) -> Forward:
+    """Return how to answer of a node for which nobody vouches at the moment.
+
+    In an outage it may be given to who would be given it otherwise, and to nobody else.
+    """
+    may_answer_stale = is_admitted and _age(record.items_verified_at, now) <= policy.max_stale
     return Forward(FollowUp.WORK, may_answer_stale=may_answer_stale)
 
 

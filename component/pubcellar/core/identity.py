@@ -11,6 +11,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from pubcellar.core.namespaces import (
+    NS_DISCO_INFO,
+    NS_DISCO_ITEMS,
+    NS_PRIVILEGE,
+    NS_PUBSUB,
+    NS_PUBSUB_OWNER,
+)
+
+NAMESPACES = frozenset({NS_PUBSUB, NS_PUBSUB_OWNER, NS_DISCO_INFO, NS_DISCO_ITEMS})
+"""Of the payloads that are forwarded."""
+
 
 class Identity(StrEnum):
     """Whose name a forwarded request carries."""
@@ -42,6 +53,26 @@ class IqPermission:
     host: str
     namespace: str
     type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Advertisement:
+    """What a server says that it lets us do (XEP-0356 section 4.2).
+
+    Attributes:
+        host: the server that says so; whether its word counts is for the use case to decide.
+        namespace: the version of the protocol in which it says so.
+        granted: all iq permissions of use to us that it grants now; none in another version.
+    """
+
+    host: str
+    namespace: str
+    granted: frozenset[IqPermission] = frozenset()
+
+    @property
+    def is_understood(self) -> bool:
+        """Whether it is in the version that this proxy speaks."""
+        return self.namespace == NS_PRIVILEGE
 
 
 class PermissionStore(Protocol):

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from pubcellar.core.entitlements import Asked
 from pubcellar.core.hints import NO_HINTS, CachingHints
 from pubcellar.core.notifications import Message
 from pubcellar.core.values import (
+    Answer,
     BareJID,
     DiscoItem,
     FullJID,
@@ -51,7 +53,9 @@ class ForwardedAnswer:
         items: the items, where the question asked for items and the answer is a plain list of them.
         disco_items: likewise for disco#items.
         page: what the answer's own `<set/>` says; None where it has none.
-        subscriptions: the subscriptions that the answer tells of, in the user's JIDs.
+        new_ids: ids that it says published items have (XEP-0060 section 7.1.2).
+        asked: when the request was sent, if that was noted.
+        subscriptions: the subscriptions that the answer tells of, as the service wrote them.
     """
 
     payload: str
@@ -59,6 +63,8 @@ class ForwardedAnswer:
     items: tuple[Item, ...] | None = None
     disco_items: tuple[DiscoItem, ...] | None = None
     page: PageInfo | None = None
+    new_ids: tuple[str, ...] = ()
+    asked: Asked | None = None
     subscriptions: tuple[SubscriptionEntry, ...] = ()
 
 
@@ -66,7 +72,7 @@ class Forwarder(Protocol):
     """Asks the real service in the name of a requester; never in our own."""
 
     async def forward(self, request: Request, page: PageRequest | None = None) -> ForwardedAnswer:
-        """Send the request to its service as the requester's alias, and return the answer.
+        """Send the request to its service in the name that it says, and return the answer.
 
         Args:
             request: sent with its payload untouched,
@@ -76,6 +82,19 @@ class Forwarder(Protocol):
             UpstreamRefused: the service answered with an error.
             UpstreamTimeout, UpstreamUnreachable, UpstreamAnswerTooLarge: it gave no usable answer.
             NotAllowed: the requester's address cannot be expressed as an alias.
+            PrivilegeMissing: the requester's server does not let us act for them.
+        """
+        ...
+
+
+class Aliases(Protocol):
+    """Knows who is meant by the aliases in whose names requests go out."""
+
+    def shown(self, request: Request, answer: Answer) -> Answer:
+        """Return the answer as the requester is to see it: with themselves for their alias.
+
+        Others' aliases stay what they are. So does everything in the answer to a request that did
+        not go out in the name of an alias.
         """
         ...
 
@@ -165,12 +184,12 @@ class ServiceReader(Protocol):
 class AliasRequests(Protocol):
     """What is asked in the name of a user's alias, without the user having put it into words.
 
-    Every method raises what `ServiceReader` does, and NotAllowed where the user's address cannot be
-    expressed as an alias.
+    Every method that asks raises what `ServiceReader` does, and NotAllowed where the user's address
+    cannot be expressed as an alias.
     """
 
-    async def read_newest(self, requester: Requester, key: NodeKey) -> None:
-        """Read one item of the node; that succeeds where it is there and the alias may read it."""
+    def first_read(self, request: Request, node: str) -> Request:
+        """Return the read of one item that comes before a request for the node, as the alias."""
         ...
 
     async def subscriptions(

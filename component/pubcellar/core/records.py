@@ -66,6 +66,11 @@ class NodeRecord:
         return self.state is NodeState.NO_SYNC and self.generation > 0
 
     @property
+    def may_hold(self) -> bool:
+        """Whether anything of the node is held, or about to be."""
+        return self.state is not NodeState.NO_SYNC or self.generation > 0
+
+    @property
     def is_departing(self) -> bool:
         """Whether nothing is held of the node, and its subscription is still to be ended."""
         is_empty = self.state is NodeState.NO_SYNC and self.generation == 0

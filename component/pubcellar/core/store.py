@@ -78,6 +78,14 @@ class Store(Protocol):
         """
         ...
 
+    async def record_writes(self, service: BareJID, written_at: datetime) -> None:
+        """Do what `record_write` does for all nodes of a service for which nothing is noted yet."""
+        ...
+
+    async def withdraw_writes(self, service: BareJID, written_at: datetime) -> None:
+        """Take back what `record_writes` has noted with that time: nothing was written."""
+        ...
+
     async def save_node_without_items(self, record: NodeRecord) -> None:
         """Save the record as `save_node` does, and delete all items of the node with that."""
         ...

@@ -16,7 +16,9 @@ from pubcellar.core.events import (
     Published,
     Purged,
     Retracted,
+    Scope,
     SubscriptionChanged,
+    Written,
 )
 from pubcellar.core.records import ParsedItem
 from pubcellar.core.values import Item, PageRequest, SubscriptionState
@@ -70,6 +72,9 @@ class Changes:
             case NotUnderstood():
                 await self._doubt_access(entry)
                 entry.ask(Work.VERIFY_INFO | Work.VERIFY_IDS | Work.COMPARE, is_doubtful=True)
+            case Written(scope):
+                await self._doubt_access(entry)
+                self._look_for(entry, scope)
             case SubscriptionChanged(state):
                 if state is not SubscriptionState.SUBSCRIBED:
                     # What happened between its end and now went unnoticed.
@@ -80,6 +85,19 @@ class Changes:
         assert entry.record is not None
         entry.record = replace(entry.record, access_model=None)
         await self._parts.store.save_node(entry.record)
+
+    def _look_for(self, entry: NodeEntry, scope: Scope) -> None:
+        """What was written through us is to be looked for; what was compared before does not count.
+
+        What is found then is no drift, and teaches nothing of the service's habits.
+        """
+        entry.was_written = True
+        entry.ask(Work.VERIFY_INFO, is_doubtful=True)
+        if scope is not Scope.INFO:
+            entry.comparison = None
+            entry.ask(Work.VERIFY_IDS, is_doubtful=True)
+        if scope is Scope.ALL:
+            entry.ask(Work.COMPARE, is_doubtful=True)
 
     async def _published(self, entry: NodeEntry, item: Item) -> None:
         if not item.has_payload or not await self._is_as_answered(entry, item):

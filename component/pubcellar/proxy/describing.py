@@ -1,4 +1,4 @@
-"""What a node is, and whether everybody may read it.
+"""What a node is, and who may read it.
 
 Services tell by disco#info (XEP-0060 section 5.4). Personal eventing services tell it to contacts
 alone, and we are nobody's contact (XEP-0163): there, a node is open if its items are given to an
@@ -6,8 +6,9 @@ address that nobody can have let in. No access model but `open` does that.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
-from pubcellar.core.access import is_shared
+from pubcellar.core.access import Audience, audience, is_open
 from pubcellar.core.errors import UpstreamAnswerInvalid, UpstreamRefused
 from pubcellar.core.hints import NO_HINTS, CachingHints
 from pubcellar.core.ports import ServiceReader
@@ -33,19 +34,19 @@ class Description:
     access_model: str | None
     hints: CachingHints = NO_HINTS
 
-    @property
-    def may_be_held(self) -> bool:
-        """Whether everybody may read the node, and is given the same."""
-        return self.reason_not_held is None
+    def reason_not_held(self, entitlement_max_age: timedelta) -> str | None:
+        """Return why the node is not held; None where it may be. No hint opens a closed node.
 
-    @property
-    def reason_not_held(self) -> str | None:
-        """Why the node is not held; None where it may be. No hint opens a node that is not open."""
-        if is_shared(self.access_model):
-            return self.hints.reason_not_held
+        Args:
+            entitlement_max_age: how long somebody may be given what they were let in to; where
+                that is zero, nobody would ever be given a node that is not open.
+        """
         if self.access_model is None:
             return "the service does not say that it is open, nor show it to strangers"
-        return f"its access model is {self.access_model}"
+        is_known = audience(self.access_model) is not Audience.NOBODY
+        if not is_known or not (is_open(self.access_model) or entitlement_max_age):
+            return f"its access model is {self.access_model}"
+        return self.hints.reason_not_held
 
 
 async def described(

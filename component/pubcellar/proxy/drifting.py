@@ -20,7 +20,7 @@ class Drifting:
         self._nodes = nodes
 
     def found(self, entry: NodeEntry, kind: Happened, remedy: str, times: int = 1) -> None:
-        """Count and log a difference.
+        """Count and log a difference, unless it is explained by what was written through us.
 
         Args:
             entry: the node.
@@ -29,6 +29,9 @@ class Drifting:
             times: how many items have it, where items do.
         """
         self._nodes.unheard(entry.key)
+        if entry.was_written:
+            log.debug("written through us service=%s node=%r", entry.key.service, entry.key.node)
+            return
         self._parts.counters.count(kind, times)
         self._parts.counters.count(Happened.DRIFT_REPAIRED, times)
         log.info(

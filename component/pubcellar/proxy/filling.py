@@ -18,6 +18,7 @@ from pubcellar.core.events import (
     Purged,
     Retracted,
     SubscriptionChanged,
+    Written,
 )
 from pubcellar.core.values import Item, SubscriptionState
 from pubcellar.proxy.fetching import Fetching, Listing, Source, oldest_first
@@ -172,6 +173,10 @@ class Filling:
                     raise UpstreamRefused("cancel", "item-not-found")
                 case Configured() | NotUnderstood():
                     staged.entry.ask(Work.VERIFY_INFO, is_doubtful=True)
+                case Written():
+                    # What is staged may be from before: it is compared once the node is LIVE.
+                    staged.was_written = True
+                    staged.entry.ask(Work.VERIFY_INFO, is_doubtful=True)
                 case SubscriptionChanged(state):
                     if state is not SubscriptionState.SUBSCRIBED:
                         await self.restart(staged)
@@ -197,6 +202,9 @@ class Filling:
         await self._learning.listed(entry.key.service, by_disco=is_by_disco)
         if listing is None:
             raise UpstreamAnswerInvalid("the number of items does not agree with the pages")
+        if is_by_disco and not listing.ids and await self._learning.newest(entry.key, 1):
+            # ejabberd lists nothing of a closed node to who may not read it.
+            raise UpstreamAnswerInvalid("the service lists no items of a node that has some")
         return listing
 
     async def _order(self, staged: Staged, listing: Listing, arrivals: int) -> list[str] | None:

@@ -15,6 +15,7 @@ from pubcellar.core.errors import (
     ForwardingLoop,
     InvalidPage,
     NotAllowed,
+    TooManyRequests,
     UpstreamError,
     UpstreamRefused,
 )
@@ -48,6 +49,7 @@ from pubcellar.core.values import (
     ServiceItemsQuestion,
 )
 from pubcellar.proxy.continuing import Continuing, page_of, tokens_of
+from pubcellar.proxy.doubts import Doubts
 from pubcellar.proxy.health import Health
 from pubcellar.proxy.joining import Joining
 from pubcellar.proxy.parts import Parts
@@ -66,10 +68,14 @@ class Forwarding:
         parts: the ports.
         health: tells which services are to be asked at all.
         failures: what has just been asked in vain.
+        doubts: tells reads from before a write from those after it.
     """
 
-    def __init__(self, parts: Parts, health: Health, failures: FailureMemory) -> None:
+    def __init__(
+        self, parts: Parts, health: Health, failures: FailureMemory, doubts: Doubts
+    ) -> None:
         self._parts = parts
+        self._doubts = doubts
         self._health = health
         self._failures = failures
         self._joining: Joining[ForwardedAnswer] = Joining()
@@ -104,17 +110,19 @@ class Forwarding:
             raise InvalidPage(question.invalid_page)
         self._raise_remembered(request)
         await self._health.admit(request.service, may_wait=may_wait)
-        key = (request.service, request.payload, request.lang, arrivals)
+        turn = self._doubts.turn(request.service)
+        key = (request.service, request.payload, request.lang, arrivals, turn)
+        own_key = (*key, request.requester.bare, request.identity)
         if not is_shared:
-            return await self._join((*key, request.requester.bare), request)
+            return await self._join(own_key, request)
         was_running = self._joining.is_running(key)
         try:
             return await self._join(key, request)
-        except (UpstreamRefused, NotAllowed, ForwardingLoop):
+        except (UpstreamRefused, NotAllowed, ForwardingLoop, TooManyRequests):
             if not was_running:
                 raise
         # Somebody else was refused; that says nothing about this requester.
-        return await self._join((*key, request.requester.bare), request)
+        return await self._join(own_key, request)
 
     async def _join(self, key: tuple[object, ...], request: Request) -> ForwardedAnswer:
         joined = self._joining.is_running(key)
@@ -143,6 +151,7 @@ class Forwarding:
 
     async def _ask(self, request: Request) -> ForwardedAnswer:
         turn = self._failures.turn()
+        asked = self._parts.entitlements.asked(self._parts.clock.now())
         try:
             answered = await self._continuing.forward(request)
         except UpstreamError as error:
@@ -152,7 +161,7 @@ class Forwarding:
             # Who is given items is let in; disco#info is given to whom a node is closed to as well.
             is_let_in = isinstance(request.question, ItemsQuestion)
             self._failures.node_seen(key, request.requester.bare if is_let_in else None)
-        return answered
+        return replace(answered, asked=asked)
 
     async def shaped(
         self, request: Request, answered: ForwardedAnswer, *, service_pages: bool | None

@@ -117,7 +117,7 @@ class Gone:
                 return
             requester = Requester(subscriber, subscription.user)
             try:
-                await self._parts.aliases.unsubscribe(requester, key, subscription.subid)
+                await self._parts.alias_requests.unsubscribe(requester, key, subscription.subid)
             except (UpstreamRefused, RequestError) as error:
                 log.debug("the subscription of somebody who is gone was not there: %s", error)
             except UpstreamError:

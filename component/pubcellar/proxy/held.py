@@ -6,7 +6,7 @@ Whether it may be answered so is decided before, by `pubcellar.core.freshness`; 
 
 from collections.abc import Callable
 
-from pubcellar.core.access import is_shared
+from pubcellar.core.access import Audience, audience
 from pubcellar.core.answering import (
     IdsPlan,
     PagePlan,
@@ -39,6 +39,8 @@ from pubcellar.proxy.parts import Parts
 
 NodeQuestion = ItemsQuestion | NodeInfoQuestion | NodeItemsQuestion
 
+Admits = Callable[[NodeRecord, Answer | None], bool]
+
 MOST_TRIES = 3
 
 
@@ -58,13 +60,20 @@ class Held:
         self._look_at = look_at
 
     async def answer(
-        self, key: NodeKey, question: NodeQuestion, *, in_outage: bool = False
+        self,
+        key: NodeKey,
+        question: NodeQuestion,
+        admits: Admits,
+        *,
+        in_outage: bool = False,
     ) -> Answer | None:
         """Return the answer from the database; None where the service must be asked.
 
         Args:
             key: the node.
             question: what is asked.
+            admits: tells whether who asks may be given the node, before anything is read, and
+                whether they may be given the answer, before it is given.
             in_outage: whether the service cannot be asked.
 
         Raises:
@@ -75,11 +84,11 @@ class Held:
         for _ in range(MOST_TRIES):
             entry = await self._nodes.loaded(key)
             record = entry.record
-            if record is None or not _may_be_answered(record):
+            if record is None or not _may_be_answered(record) or not admits(record, None):
                 return None
             answer = await self._read(record, question, in_outage)
             if entry.is_loaded and entry.record is not None and _is_same(entry.record, record):
-                return answer
+                return answer if admits(entry.record, answer) else None
         return None
 
     async def _read(
@@ -182,7 +191,7 @@ def _is_for_service(question: ItemsQuestion | NodeItemsQuestion) -> bool:
 
 def _may_be_answered(record: NodeRecord) -> bool:
     is_complete = record.state in (NodeState.LIVE, NodeState.STALE) and record.generation > 0
-    return is_complete and is_shared(record.access_model)
+    return is_complete and audience(record.access_model) is not Audience.NOBODY
 
 
 def _is_same(now: NodeRecord, before: NodeRecord) -> bool:

@@ -13,6 +13,7 @@ from pubcellar.core.errors import StorageError
 from pubcellar.core.freshness import READ_LATELY, VERIFY_FIRST, verify_after
 from pubcellar.core.ports import Clock
 from pubcellar.core.values import BareJID, NodeKey
+from pubcellar.proxy.doubts import Doubts
 from pubcellar.proxy.health import Health
 from pubcellar.proxy.node_entry import Work
 from pubcellar.proxy.nodes import Nodes
@@ -50,6 +51,7 @@ class Mending:
         health: Health,
         reconsidering: Reconsidering,
         room: Room,
+        doubts: Doubts,
     ) -> None:
         self._parts = parts
         self._nodes = nodes
@@ -58,6 +60,7 @@ class Mending:
         self._health = health
         self._reconsidering = reconsidering
         self._room = room
+        self._doubts = doubts
         # What happened before we were started went unnoticed too.
         self._lost: set[BareJID | None] = {None}
         self._is_connected = False
@@ -92,6 +95,7 @@ class Mending:
             async with self._turn:
                 self._nodes.limit_bytes()
                 await self._check_database()
+                await self._mark_services()
                 await self.note_losses()
                 await self.write_down_reads()
                 if self._is_connected:
@@ -108,6 +112,14 @@ class Mending:
             log.warning("the database may have been changed by others: all nodes are in doubt")
             self._reconsidering.begin_anew()
             self.lost(None)
+
+    async def _mark_services(self) -> None:
+        """Write down of which services any node may be in doubt; raises StoreUnavailable."""
+        for service in list(self._doubts.unmarked_services):
+            await self._parts.store.record_writes(service, self._parts.clock.now())
+            self._doubts.unmarked_services.discard(service)
+            # The records in memory do not say so.
+            self.lost(service)
 
     async def note_losses(self) -> None:
         """Tell the database whose nodes are in doubt; one statement, however many there are.
@@ -147,7 +159,7 @@ class Mending:
 
     async def _wake_due(self) -> None:
         now = self._parts.clock.now()
-        for key in self._nodes.unfinished(now):
+        for key in (*self._nodes.unfinished(now), *self._doubts.unmarked()):
             self._workers.wake(key)
         limits, busy = self._parts.limits, self._workers.busy
         room = 2 * limits.max_synchronisations - busy.total()

@@ -35,6 +35,8 @@ class Work(Flag):
     """Fetch all of it."""
     COMPARE = auto()
     """Compare its items whole, as far as their ids do not tell that they are unchanged."""
+    VERIFY_VIEWS = auto()
+    """See whether we are given what somebody else was not."""
 
 
 class Interrupted(Exception):
@@ -72,6 +74,9 @@ class NodeEntry:
         has_differed: whether an item was found to be other than it is held; then all are compared.
         comparison: how far it has come with comparing items; None before and after.
         access_doubted_at: when somebody was last refused the node although we took it to be open.
+        was_written: whether something was written through us that the contents are verified for.
+        write_refused_at: when a refused write last let the node be looked at.
+        not_shown: ids of a few items that are held, and that somebody was not given.
         not_before: when failed work may be tried again.
         outage: the exception that ended the last work, if the service could not be reached.
         loading: held while the record is read.
@@ -101,6 +106,9 @@ class NodeEntry:
         self.has_differed = False
         self.comparison: Comparison | None = None
         self.access_doubted_at: datetime | None = None
+        self.was_written = False
+        self.write_refused_at: datetime | None = None
+        self.not_shown: tuple[str, ...] = ()
         self.not_before: datetime | None = None
         self.outage: Exception | None = None
         self.loading = asyncio.Lock()
@@ -120,6 +128,7 @@ class NodeEntry:
         """There is nothing to compare any more, or it is not to be gone on with."""
         self.comparison = None
         self.may_have_missed = self.is_revalidating = self.has_differed = False
+        self.was_written = False
 
     def outran(self) -> None:
         """Something came while the node was looked at, which is to be done again.

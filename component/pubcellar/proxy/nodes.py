@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from pubcellar.core.events import Change
+from pubcellar.core.records import NodeRecord
 from pubcellar.core.store import Store
 from pubcellar.core.values import BareJID, NodeKey
 from pubcellar.proxy.entry_bytes import EntryBytes, change_bytes, entry_bytes
@@ -48,6 +49,11 @@ class Nodes:
         else:
             self._entries.move_to_end(key)
         return entry
+
+    def record(self, key: NodeKey) -> NodeRecord | None:
+        """Return the record of a node, if there is one and it is in memory."""
+        entry = self._entries.get(key)
+        return None if entry is None else entry.record
 
     async def loaded(self, key: NodeKey) -> NodeEntry:
         """Return the entry of a node with its record; raises StoreUnavailable."""

@@ -7,10 +7,19 @@ from datetime import datetime, timedelta
 from pubcellar.core.answering import Paging
 from pubcellar.core.breaker import BreakerPolicy
 from pubcellar.core.counters import Counters
+from pubcellar.core.entitlements import Entitlements
 from pubcellar.core.failures import FailureLives
 from pubcellar.core.freshness import FreshnessPolicy
 from pubcellar.core.identity import IdentityPolicy, PermissionStore
-from pubcellar.core.ports import AliasRequests, Analysers, Clock, Forwarder, Postman, ServiceReader
+from pubcellar.core.ports import (
+    Aliases,
+    AliasRequests,
+    Analysers,
+    Clock,
+    Forwarder,
+    Postman,
+    ServiceReader,
+)
 from pubcellar.core.store import Store
 from pubcellar.core.subscriptions import SubscriptionStore
 from pubcellar.core.values import BareJID
@@ -97,13 +106,13 @@ class AccessPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The ports and settings of one proxy."""
+    """The ports and settings of one proxy, and who is entitled to what."""
 
     own_jid: BareJID
     store: Store
     forwarder: Forwarder
     reader: ServiceReader
-    aliases: AliasRequests
+    alias_requests: AliasRequests
     postman: Postman
     analysers: Analysers
     clock: Clock
@@ -113,5 +122,7 @@ class Parts:
     is_allowed: Callable[[BareJID], bool]
     subscriptions: SubscriptionStore
     permissions: PermissionStore
+    aliases: Aliases
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     access: AccessPolicy = field(default_factory=AccessPolicy)
+    entitlements: Entitlements = field(default_factory=lambda: Entitlements(timedelta(0)))

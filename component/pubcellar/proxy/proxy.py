@@ -1,13 +1,24 @@
-"""The front of the use cases: reads in, answers out; notifications in, nothing out."""
+"""The front of the use cases: requests in, answers out; notifications in, nothing out."""
 
 import asyncio
 import logging
 from dataclasses import replace
 
 from pubcellar.core.counters import Happened
-from pubcellar.core.errors import NotAllowed, ProxyError
-from pubcellar.core.events import Deleted, Event, Published, Purged, Retracted
+from pubcellar.core.entitlements import Entitlements
+from pubcellar.core.errors import ProxyError
+from pubcellar.core.events import (
+    Configured,
+    Deleted,
+    Event,
+    NotUnderstood,
+    Published,
+    Purged,
+    Retracted,
+    SubscriptionChanged,
+)
 from pubcellar.core.failures import FailureKind, FailureMemory
+from pubcellar.core.identity import Advertisement
 from pubcellar.core.notifications import Bounce, Notification
 from pubcellar.core.states import NodeState
 from pubcellar.core.values import (
@@ -25,23 +36,32 @@ from pubcellar.core.values import (
 )
 from pubcellar.core.writes import OWN_SUBSCRIPTION, Write
 from pubcellar.proxy.analysing import Analysing
+from pubcellar.proxy.doubts import Doubts
 from pubcellar.proxy.forwarding import Forwarding
 from pubcellar.proxy.health import Health
+from pubcellar.proxy.identities import Identities
 from pubcellar.proxy.mending import Mending
 from pubcellar.proxy.node_entry import NodeEntry, Work
 from pubcellar.proxy.nodes import Nodes
 from pubcellar.proxy.parts import Parts
+from pubcellar.proxy.quotas import MeteredForwarder
 from pubcellar.proxy.reconsidering import Reconsidering
 from pubcellar.proxy.retrieving import Retrieving
 from pubcellar.proxy.room import Room
+from pubcellar.proxy.sending import Sending
 from pubcellar.proxy.services import Services
 from pubcellar.proxy.stale import StaleAnswers
 from pubcellar.proxy.subscribers import Subscribers
-from pubcellar.proxy.watching import WatchedAliases, WatchedForwarder, WatchedReader
+from pubcellar.proxy.watching import WatchedAliasRequests, WatchedForwarder, WatchedReader
 from pubcellar.proxy.withdrawing import Withdrawing
 from pubcellar.proxy.worker import Workers
+from pubcellar.proxy.writing import Writing
+from pubcellar.proxy.writing_anywhere import WritingAnywhere
 
 log = logging.getLogger(__name__)
+
+CHANGES_OF_ACCESS = (Configured, Deleted, NotUnderstood, SubscriptionChanged)
+"""After any of these somebody may be let in no more."""
 
 
 class Proxy:
@@ -51,6 +71,7 @@ class Proxy:
         self._parts = parts
         self._nodes = Nodes(parts.store)
         self._failures = FailureMemory(parts.limits.failure_lives)
+        self._identities = Identities(parts)
         self._health = Health(
             parts.limits,
             parts.reader,
@@ -61,15 +82,20 @@ class Proxy:
         )
         parts = self._parts = replace(
             parts,
-            forwarder=WatchedForwarder(parts.forwarder, self._health),
-            aliases=WatchedAliases(parts.aliases, self._health),
+            entitlements=Entitlements(parts.access.entitlement_max_age),
+            forwarder=MeteredForwarder(WatchedForwarder(parts.forwarder, self._health), parts),
+            alias_requests=WatchedAliasRequests(parts.alias_requests, self._health),
             reader=WatchedReader(parts.reader, self._health, self._failures.node_seen),
         )
         reconsidering = Reconsidering(parts, Withdrawing(parts, self._nodes))
-        self._workers = Workers(parts, self._nodes, reconsidering, self._health.is_away)
-        self._forwarding = Forwarding(parts, self._health, self._failures)
+        self._doubts = Doubts()
+        self._sending = Sending()
+        self._workers = Workers(
+            parts, self._nodes, reconsidering, self._health.is_away, self._doubts
+        )
+        self._forwarding = Forwarding(parts, self._health, self._failures, self._doubts)
         stale_answers = StaleAnswers(parts.counters, parts.clock)
-        self._services = Services(parts, self._forwarding, stale_answers)
+        self._services = Services(parts, self._forwarding, stale_answers, self._doubts)
         room = Room(parts, self._nodes, self._workers)
         self._analysing = Analysing(parts, self._nodes, self._workers, room)
         self._retrieving = Retrieving(
@@ -79,8 +105,21 @@ class Proxy:
             self._forwarding,
             self._analysing,
             stale_answers,
+            self._doubts,
         )
-        self._subscribers = Subscribers(parts, self._forwarding, self._health)
+        self._writing = Writing(
+            parts,
+            self._nodes,
+            self._workers,
+            self._forwarding,
+            self._services,
+            self._failures,
+            self._health,
+            self._doubts,
+            self._sending,
+            WritingAnywhere(parts, self._doubts, self.service_in_doubt),
+        )
+        self._subscribers = Subscribers(parts, self._forwarding, self._writing, self._health)
         self._mending = Mending(
             parts,
             self._nodes,
@@ -89,6 +128,7 @@ class Proxy:
             self._health,
             reconsidering,
             room,
+            self._doubts,
         )
         self._round: asyncio.Task[None] | None = None
 
@@ -108,6 +148,8 @@ class Proxy:
             self._round.cancel()
             await asyncio.gather(self._round, return_exceptions=True)
         await self._subscribers.stop()
+        await self._writing.stop()
+        await self._identities.stop()
         await self._health.stop()
         await self._analysing.stop()
         await self._workers.stop()
@@ -129,6 +171,12 @@ class Proxy:
             ProxyError: the read is answered with an error instead.
         """
         self._subscribers.seen(request.requester.bare)
+        request = await self._identities.identified(request)
+        await self._sending.settled(request)
+        answer = await self._retrieve(request, trust_cache=trust_cache)
+        return self._parts.aliases.shown(request, answer)
+
+    async def _retrieve(self, request: Request, *, trust_cache: bool) -> Answer:
         match request.question:
             case ServiceInfoQuestion():
                 return await self._services.info(request)
@@ -145,15 +193,22 @@ class Proxy:
     # Writes
 
     async def write(self, request: Request, write: Write) -> Answer:
-        """Carry out a pubsub set, and return the answer to it.
+        """Forward a write, and return the answer to it.
+
+        Args:
+            request: the write.
+            write: what is understood of it.
 
         Raises:
-            ProxyError: it is answered with an error instead.
+            ProxyError: the write is answered with an error instead.
         """
         self._subscribers.seen(request.requester.bare)
+        request = await self._identities.identified(request)
         if write.kind in OWN_SUBSCRIPTION:
-            return await self._subscribers.carry_out(request, write)
-        raise NotAllowed(f"this proxy only reads: send changes to {request.service}")
+            answer = await self._subscribers.carry_out(request, write)
+        else:
+            answer = await self._writing.write(request, write)
+        return self._parts.aliases.shown(request, answer)
 
     # Outages
 
@@ -192,6 +247,9 @@ class Proxy:
         if _shows_that_we_are_notified(event, entry):
             self._nodes.heard(event.key)
         self._nodes.take_in(entry, event.changes)
+        self._doubts.noticed(event.key, event.changes)
+        if any(isinstance(change, CHANGES_OF_ACCESS) for change in event.changes):
+            self._parts.entitlements.forget(event.key)
         if any(isinstance(change, Deleted) for change in event.changes):
             self._services.forget_lists(event.key.service)
         self._workers.wake(event.key)
@@ -214,10 +272,15 @@ class Proxy:
             self._mending.lost(service)
             self._begin_round()
 
+    def advertised(self, said: Advertisement) -> None:
+        """Take what a server says that it lets us do (XEP-0356)."""
+        self._identities.advertised(said)
+
     # The stream
 
     def stream_opened(self) -> None:
         """The stream is up: revalidate what is held."""
+        self._identities.stream_opened()
         self._health.forget()
         self._failures.clear()
         self._mending.connected()
@@ -226,6 +289,7 @@ class Proxy:
 
     def stream_closed(self) -> None:
         """The stream is down: everything held is in doubt."""
+        self._identities.stream_closed()
         self._mending.disconnected()
         self._subscribers.connected(False)
 

@@ -1,13 +1,15 @@
 """Answering a read of a node: decided by `pubcellar.core.freshness`, carried out here."""
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 
-from pubcellar.core.access import is_shared
+from pubcellar.core.access import Audience, audience, is_open
 from pubcellar.core.counters import Happened
 from pubcellar.core.errors import (
     ItemNotFound,
     StoreUnavailable,
+    TooManyRequests,
     UpstreamRefused,
     UpstreamTimeout,
     UpstreamUnreachable,
@@ -23,6 +25,7 @@ from pubcellar.core.freshness import (
     forward_unverified,
 )
 from pubcellar.core.ports import ForwardedAnswer
+from pubcellar.core.records import NodeRecord
 from pubcellar.core.states import NodeState
 from pubcellar.core.traits import direction
 from pubcellar.core.values import (
@@ -32,6 +35,8 @@ from pubcellar.core.values import (
     Request,
 )
 from pubcellar.proxy.analysing import Analysing
+from pubcellar.proxy.doubts import Doubts
+from pubcellar.proxy.entitling import Entitling
 from pubcellar.proxy.forwarding import Forwarding
 from pubcellar.proxy.held import Held, NodeQuestion
 from pubcellar.proxy.learning import Learning, service_traits
@@ -49,6 +54,8 @@ VERIFY_SECONDS = 2.0
 """How long a read waits for the access model; a service slower than that is asked at once."""
 CONTRADICTING = frozenset({FailureKind.FORBIDDEN, FailureKind.ITEM_NOT_FOUND})
 """What nobody is told of a node that is there and open, unless they are outcasts."""
+CONTRADICTING_CLOSED = frozenset({FailureKind.ITEM_NOT_FOUND})
+"""What hardly anybody is told of a node that is there."""
 
 
 class Retrieving:
@@ -62,8 +69,10 @@ class Retrieving:
         forwarding: Forwarding,
         analysing: Analysing,
         stale_answers: StaleAnswers,
+        doubts: Doubts,
     ) -> None:
         self._parts = parts
+        self._doubts = doubts
         self._nodes = nodes
         self._workers = workers
         self._forwarding = forwarding
@@ -71,6 +80,7 @@ class Retrieving:
         self._stale_answers = stale_answers
         self._learning = Learning(parts)
         self._held = Held(parts, nodes, self._look_at)
+        self._entitling = Entitling(parts, self._held, workers)
         self.reads: dict[NodeKey, datetime] = {}
         """When held or remembered nodes were read, to be written down now and then."""
 
@@ -93,11 +103,11 @@ class Retrieving:
             self._nodes.entry(key).ask(Work.SYNCHRONISE, is_doubtful=True)
             self._workers.wake(key)
         try:
-            decision = await self._decide(key)
+            decision = await self._decide(request, key)
             if isinstance(decision, VerifyAccess):
-                decision, outage = await self._verify_access(key)
+                decision, outage = await self._verify_access(request, key)
             if isinstance(decision, AnswerDecision):
-                answer = await self._held.answer(key, question)
+                answer = await self._from_cache(request, question, key)
                 if answer is not None:
                     self._answered(request, key, Happened.ANSWERED_FROM_CACHE)
                     if decision.verify_soon:
@@ -114,14 +124,16 @@ class Retrieving:
 
     # Deciding
 
-    async def _decide(self, key: NodeKey) -> Decision:
+    async def _decide(self, request: Request, key: NodeKey) -> Decision:
         # What is in memory alone could be answered without it, and could not be kept current.
         self._parts.store.require_working()
         entry = await self._nodes.loaded(key)
         if entry.inbox and not entry.is_doubtful:
             await self._workers.settled(entry, SETTLE_SECONDS)
             entry = await self._nodes.loaded(key)
-        in_doubt = entry.is_in_doubt or not self._nodes.is_current(key)
+        in_doubt = (
+            entry.is_in_doubt or not self._nodes.is_current(key) or self._doubts.is_under_way(key)
+        )
         now = self._parts.clock.now()
         if entry.record is not None:
             self.reads[key] = now
@@ -132,20 +144,35 @@ class Retrieving:
             in_doubt=in_doubt,
             is_notified=self._nodes.is_notified(key),
             hints=entry.hints,
+            check_open=self._parts.access.check_open,
+            is_entitled=self._entitling.is_entitled(request, key),
         )
 
-    async def _verify_access(self, key: NodeKey) -> tuple[Decision, Exception | None]:
+    async def _from_cache(
+        self, request: Request, question: NodeQuestion, key: NodeKey, *, in_outage: bool = False
+    ) -> Answer | None:
+        """Return the answer from the database; None where it has none for this requester."""
+
+        def admits(record: NodeRecord, answer: Answer | None) -> bool:
+            return self._entitling.admits(request, record, answer)
+
+        return await self._held.answer(key, question, admits, in_outage=in_outage)
+
+    async def _verify_access(
+        self, request: Request, key: NodeKey
+    ) -> tuple[Decision, Exception | None]:
         """Let the worker ask for the access model, and decide again; tell of an outage it met."""
         entry = self._nodes.entry(key)
         entry.ask(Work.VERIFY_INFO, is_doubtful=False)
         self._workers.wake(key)
         await self._workers.done(entry, Work.VERIFY_INFO, VERIFY_SECONDS)
-        decision = await self._decide(key)
+        decision = await self._decide(request, key)
         record = self._nodes.entry(key).record
         if isinstance(decision, VerifyAccess) and record is not None:
             # Perhaps the service is slow, perhaps it is away: the forwarded read will tell.
             now = self._parts.clock.now()
-            decision = forward_unverified(record, now, self._parts.policy)
+            is_admitted = self._entitling.admits(request, record)
+            decision = forward_unverified(record, now, self._parts.policy, is_admitted=is_admitted)
         return decision, entry.outage
 
     def _look_at(self, key: NodeKey) -> None:
@@ -173,10 +200,12 @@ class Retrieving:
         outage: Exception | None,
     ) -> Answer:
         entry = self._nodes.entry(key)
-        if decision.follow_up is FollowUp.WORK:
-            self._set_to_work(entry)
+        if self._is_unseen(entry):
+            decision = replace(decision, may_answer_stale=False)
+        self._follow_up(entry, decision.follow_up)
         is_open = self._is_known_to_be_open(entry)
         asked_at = self._parts.clock.now()
+        before = self._entitling.before(entry)
         try:
             if decision.may_answer_stale and outage is not None:
                 # It was away a moment ago: the requester need not wait for that a second time.
@@ -187,7 +216,8 @@ class Retrieving:
                 may_wait=not decision.may_answer_stale,
                 arrivals=entry.arrivals,
             )
-        except (ItemNotFound, UpstreamRefused) as error:
+        except (ItemNotFound, TooManyRequests, UpstreamRefused) as error:
+            self._entitling.refused(request, key, error)
             self._doubt_access(entry, asked_at, error)
             self._nodes.release(key)
             raise
@@ -202,6 +232,8 @@ class Retrieving:
         if isinstance(question, ItemsQuestion):
             if decision.follow_up is FollowUp.ANALYSE:
                 self._analysing.begin(request.requester.bare, key, question, answered)
+            if not is_open:
+                await self._entitling.answered(request, question, before, answered)
             await self._observe(entry, question, answered)
         return await self._shaped(request, key, answered)
 
@@ -212,8 +244,10 @@ class Retrieving:
         asked about for every one of them.
         """
         record = entry.record
-        is_refusal = isinstance(error, UpstreamRefused) and kind_of(error) in CONTRADICTING
-        if not is_refusal or record is None or not is_shared(record.access_model):
+        if record is None or audience(record.access_model) is Audience.NOBODY:
+            return
+        kinds = CONTRADICTING if is_open(record.access_model) else CONTRADICTING_CLOSED
+        if not isinstance(error, UpstreamRefused) or kind_of(error) not in kinds:
             return
         last = entry.access_doubted_at
         every = self._parts.policy.access_verify_every
@@ -229,15 +263,30 @@ class Retrieving:
     def _is_known_to_be_open(self, entry: NodeEntry) -> bool:
         """Tell whether, within the bound of promise 2, one answer serves everybody."""
         record = entry.record
-        if record is None or not is_shared(record.access_model) or record.info_verified_at is None:
+        if record is None or record.info_verified_at is None:
+            return False
+        check_open = self._parts.access.check_open
+        if audience(record.access_model, check_open=check_open) is not Audience.EVERYBODY:
             return False
         age = self._parts.clock.now() - record.info_verified_at
         is_doubted = Work.VERIFY_INFO in entry.work and entry.is_doubtful
         return not is_doubted and age <= self._parts.policy.access_verify_every
 
-    def _set_to_work(self, entry: NodeEntry) -> None:
+    def _is_unseen(self, entry: NodeEntry) -> bool:
+        """Tell whether something was written to the node that what is held may not show."""
+        is_noted = entry.record is not None and entry.record.written_at is not None
+        return is_noted or self._doubts.is_unseen(entry.key)
+
+    def _follow_up(self, entry: NodeEntry, follow_up: FollowUp) -> None:
         record = entry.record
-        if record is not None and record.state is NodeState.LIVE:
+        if follow_up is FollowUp.VERIFY_ACCESS:
+            entry.ask(Work.VERIFY_INFO, is_doubtful=False)
+        elif follow_up is not FollowUp.WORK:
+            return
+        elif record is not None and record.state is NodeState.LIVE:
+            if self._doubts.is_under_way(entry.key):
+                # It is looked at when that is over.
+                return
             entry.ask(Work.VERIFY_IDS, is_doubtful=False)
         self._workers.wake(entry.key)
 
@@ -247,7 +296,7 @@ class Retrieving:
         if not decision.may_answer_stale or not self._nodes.has_begun:
             return None
         try:
-            answer = await self._held.answer(key, question, in_outage=True)
+            answer = await self._from_cache(request, question, key, in_outage=True)
         except StoreUnavailable:
             return None
         if answer is not None:
@@ -270,7 +319,8 @@ class Retrieving:
         """Learn the order of plain answers from one of a node that is held."""
         is_plain = not (question.max_items or question.item_ids) and answered.page is None
         key, record = entry.key, entry.record
-        if not is_plain or not answered.items or record is None or entry.is_in_doubt:
+        is_doubtful = entry.is_in_doubt or self._doubts.is_under_way(key)
+        if not is_plain or not answered.items or record is None or is_doubtful:
             return
         if record.state is not NodeState.LIVE or record.item_count != len(answered.items):
             return

@@ -4,6 +4,7 @@ import logging
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from pubcellar.core.answering import Paging
 from pubcellar.core.counters import Happened
@@ -14,6 +15,7 @@ from pubcellar.core.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from pubcellar.core.identity import Identity
 from pubcellar.core.ports import ForwardedAnswer
 from pubcellar.core.records import ServiceRecord
 from pubcellar.core.values import (
@@ -23,6 +25,7 @@ from pubcellar.core.values import (
     ServiceInfoAnswer,
     ServiceItemsQuestion,
 )
+from pubcellar.proxy.doubts import Doubts
 from pubcellar.proxy.forwarding import Forwarding
 from pubcellar.proxy.learning import service_record
 from pubcellar.proxy.parts import Parts
@@ -35,6 +38,10 @@ MOST_LISTS = 256
 MOST_LIST_BYTES = 8 * 1024 * 1024
 
 
+_ListKey: TypeAlias = tuple[BareJID, BareJID | None, Identity | None]
+"""A service, and to whom it gave the list, who asked as whom; None where it gives it to all."""
+
+
 @dataclass(frozen=True, slots=True)
 class _KeptList:
     answered: ForwardedAnswer
@@ -45,17 +52,25 @@ class _KeptList:
 class Services:
     """Answers what is asked of services as a whole."""
 
-    def __init__(self, parts: Parts, forwarding: Forwarding, stale_answers: StaleAnswers) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        forwarding: Forwarding,
+        stale_answers: StaleAnswers,
+        doubts: Doubts,
+    ) -> None:
         self._parts = parts
+        self._doubts = doubts
         self._forwarding = forwarding
         self._stale_answers = stale_answers
         self._languages: dict[BareJID, str | None] = {}
-        self._lists: OrderedDict[tuple[BareJID, BareJID | None], _KeptList] = OrderedDict()
+        self._lists: OrderedDict[_ListKey, _KeptList] = OrderedDict()
 
     async def info(self, request: Request) -> Answer:
         """Return disco#info of the service, to be merged with our own (XEP-0060 section 5.1).
 
-        One answer serves everybody: it is what the service says to a stranger. A personal service
+        One answer serves everybody: it is what the service says to a stranger, as whom it is asked
+        for whoever wants to know. A personal service
         may say more to contacts, so that its answers are for those who asked. At our own address
         our own part is always given, even if the service gives none.
 
@@ -65,6 +80,8 @@ class Services:
         pages = self._parts.limits.paging is Paging.XEP
         record = await self._record(request.service)
         is_personal = "@" in request.service
+        if not is_personal:
+            request = replace(request, identity=Identity.ALIAS)
         is_kept = not is_personal and self._is_in_language(record, request)
         if is_kept and self._is_young(record, self._parts.policy.service_max_age):
             self._answered(request, "cache")
@@ -108,13 +125,18 @@ class Services:
             ItemNotFound: the page asked for begins at a node that is not listed.
         """
         is_shared = self._parts.limits.shared_node_list
-        key = (request.service, None if is_shared else request.requester.bare)
+        key = (
+            (request.service, None, None)
+            if is_shared
+            else (request.service, request.requester.bare, request.identity)
+        )
         kept = self._usable(key, question)
         now = self._parts.clock.now()
         if kept is not None and now - kept.at <= self._parts.policy.service_max_age:
             self._answered(request, "cache")
             return await self._shaped(request, kept.answered)
         is_usable = kept is not None and now - kept.at <= self._parts.policy.max_stale
+        turn = self._doubts.turn(request.service)
         try:
             answered = await self._forwarding.forward(
                 request, is_shared=is_shared, may_wait=not is_usable
@@ -126,7 +148,8 @@ class Services:
             self._answered(request, "stale")
             return await self._shaped(request, kept.answered)
         self._answered(request, "service")
-        self._keep_list(key, question, answered)
+        if self._doubts.turn(request.service) == turn:
+            self._keep_list(key, question, answered)
         return await self._shaped(request, answered)
 
     def forget_lists(self, service: BareJID) -> None:
@@ -134,9 +157,7 @@ class Services:
         for key in [key for key in self._lists if key[0] == service]:
             del self._lists[key]
 
-    def _usable(
-        self, key: tuple[BareJID, BareJID | None], question: ServiceItemsQuestion
-    ) -> _KeptList | None:
+    def _usable(self, key: _ListKey, question: ServiceItemsQuestion) -> _KeptList | None:
         kept = self._lists.get(key)
         # Only a list that came although a page was asked for shows that the service has no pages.
         if kept is None or (question.page is not None and not kept.was_paged_for):
@@ -146,7 +167,7 @@ class Services:
 
     def _keep_list(
         self,
-        key: tuple[BareJID, BareJID | None],
+        key: _ListKey,
         question: ServiceItemsQuestion,
         answered: ForwardedAnswer,
     ) -> None:

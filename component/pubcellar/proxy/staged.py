@@ -37,6 +37,7 @@ class Staged:
         is_paging: whether there are pages still to come.
         is_as_paged: whether nothing was published since the pages came, nor missing in them; where
             the service has put that, or what it sends to a new subscriber, cannot be told.
+        was_written: whether something was written through us meanwhile.
         most: how many ids it ever had.
         size_bytes: of the items that were staged by this process, be they still or not.
     """
@@ -54,6 +55,7 @@ class Staged:
     after: str | None = None
     is_paging: bool = False
     is_as_paged: bool = True
+    was_written: bool = False
     most: int = 0
     size_bytes: int = 0
 

@@ -20,6 +20,7 @@ from pubcellar.proxy.relaying import Relaying
 from pubcellar.proxy.subscription_records import SubscriptionRecords
 from pubcellar.proxy.subscriptions import Subscriptions
 from pubcellar.proxy.unanswered import Unanswered
+from pubcellar.proxy.writing import Writing
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +30,15 @@ ROUND_SECONDS = 60.0
 class Subscribers:
     """The front of what users subscribe to; `run` is its background."""
 
-    def __init__(self, parts: Parts, forwarding: Forwarding, health: Health) -> None:
+    def __init__(
+        self, parts: Parts, forwarding: Forwarding, writing: Writing, health: Health
+    ) -> None:
         self._clock = parts.clock
         records = SubscriptionRecords(parts)
         self._gone = Gone(parts, records)
         self._unanswered = Unanswered(parts, health, records)
         self._relaying = Relaying(parts, records, self._gone)
-        self._subscriptions = Subscriptions(parts, forwarding, health, records)
+        self._subscriptions = Subscriptions(parts, forwarding, writing, health, records)
         self._is_connected = False
 
     async def run(self) -> None:

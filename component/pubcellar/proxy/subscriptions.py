@@ -15,6 +15,7 @@ from pubcellar.core.errors import (
     RequestError,
     StorageError,
     TooManySubscriptions,
+    UpstreamAnswerInvalid,
     UpstreamRefused,
     UpstreamTimeout,
     UpstreamUnreachable,
@@ -40,6 +41,7 @@ from pubcellar.proxy.forwarding import Forwarding
 from pubcellar.proxy.health import Health
 from pubcellar.proxy.parts import Parts
 from pubcellar.proxy.subscription_records import SubscriptionRecords, meant
+from pubcellar.proxy.writing import Writing
 
 log = logging.getLogger(__name__)
 
@@ -56,15 +58,22 @@ class Subscriptions:
     Args:
         parts: the ports.
         forwarding: asks what is only read.
+        writing: sends what changes something.
         health: tells which services are to be asked at all.
         records: who is recorded to be subscribed to what.
     """
 
     def __init__(
-        self, parts: Parts, forwarding: Forwarding, health: Health, records: SubscriptionRecords
+        self,
+        parts: Parts,
+        forwarding: Forwarding,
+        writing: Writing,
+        health: Health,
+        records: SubscriptionRecords,
     ) -> None:
         self._parts = parts
         self._forwarding = forwarding
+        self._writing = writing
         self._health = health
         self._records = records
         self._counting = asyncio.Lock()
@@ -81,20 +90,21 @@ class Subscriptions:
         """
         subscriber = subscriber_of(request.requester, write.jid)
         if write.node is None:
-            return await self._passed_on(request)
+            return await self._passed_on(request, write)
         key = NodeKey(request.service, write.node)
         if subscriber is None:
             # Somebody else's subscription: whether one may do that is for the service to say.
             if write.kind is WriteKind.SUBSCRIBE and request.identity is Identity.ALIAS:
                 await self._read_first(request, key)
-            return await self._passed_on(request)
+            return await self._passed_on(request, write)
         async with self._records.turn(key, subscriber):
             match write.kind:
                 case WriteKind.SUBSCRIBE:
-                    return await self._subscribe(request, key, subscriber)
+                    return await self._subscribe(request, write, key, subscriber)
                 case WriteKind.UNSUBSCRIBE:
-                    return await self._unsubscribe(request, key, subscriber, write.subid)
-            return await self._passed_on(await self._as_subscribed(request, key, subscriber))
+                    return await self._unsubscribe(request, write, key, subscriber)
+            request = await self._as_subscribed(request, key, subscriber)
+            return await self._passed_on(request, write)
 
     async def read(
         self, request: Request, question: OptionsQuestion | SubscriptionsQuestion
@@ -115,15 +125,17 @@ class Subscriptions:
 
     # Subscribing
 
-    async def _subscribe(self, request: Request, key: NodeKey, subscriber: FullJID) -> Answer:
+    async def _subscribe(
+        self, request: Request, write: Write, key: NodeKey, subscriber: FullJID
+    ) -> Answer:
         try:
             await self._read_first(request, key)
-            return await self._subscribe_alias(request, key, subscriber)
+            return await self._subscribe_alias(request, write, key, subscriber)
         except UpstreamRefused as error:
             is_access = error.condition in ACCESS_REFUSALS
             if request.identity is Identity.ALIAS or not is_access:
                 raise
-        return await self._passed_on(request)
+        return await self._passed_on(request, write)
 
     async def _read_first(self, request: Request, key: NodeKey) -> None:
         """Make sure that the node is there, and open to the alias.
@@ -132,9 +144,14 @@ class Subscriptions:
         nobody's.
         """
         await self._health.admit(request.service, may_wait=True)
-        await self._parts.aliases.read_newest(request.requester, key)
+        read = self._parts.alias_requests.first_read(request, key.node)
+        answered = await self._parts.forwarder.forward(read)
+        if answered.items is None:
+            raise UpstreamAnswerInvalid("the service did not answer a request for items with items")
 
-    async def _subscribe_alias(self, request: Request, key: NodeKey, subscriber: FullJID) -> Answer:
+    async def _subscribe_alias(
+        self, request: Request, write: Write, key: NodeKey, subscriber: FullJID
+    ) -> Answer:
         """Record the subscription, then make it: what is notified of it is to be passed on."""
         now = self._parts.clock.now()
         wanted = UserSubscription(key, subscriber, request.asked, now)
@@ -142,15 +159,16 @@ class Subscriptions:
         is_new = all(one.subid for one in found)
         if is_new:
             await self._record(wanted, is_another=not found)
+        request = replace(request, identity=Identity.ALIAS)
         try:
-            answered = await self._sent(replace(request, identity=Identity.ALIAS))
+            answered = await self._writing.forward(request, write)
         except (UpstreamRefused, RequestError):
             if is_new:
                 await self._let_go(wanted)
             raise
         # After anything else nobody knows; it is asked for later.
         await self._note(wanted, answered)
-        return Relayed(answered.payload)
+        return await self._shown(request, answered)
 
     async def _record(self, wanted: UserSubscription, *, is_another: bool) -> None:
         """Record a subscription that is about to be made, where the user may have another one."""
@@ -168,10 +186,8 @@ class Subscriptions:
 
     async def _note(self, wanted: UserSubscription, answered: ForwardedAnswer) -> None:
         """Record what the service says of a subscription that was made."""
-        told = next(
-            (one for one in answered.subscriptions if one.jid == wanted.subscriber),
-            SubscriptionEntry(None, wanted.subscriber, SubscriptionState.SUBSCRIBED),
-        )
+        subscribed = SubscriptionEntry(None, wanted.subscriber, SubscriptionState.SUBSCRIBED)
+        told = next(iter(answered.subscriptions), subscribed)
         if told.state is SubscriptionState.NONE:
             await self._let_go(wanted)
             return
@@ -194,14 +210,14 @@ class Subscriptions:
     # Unsubscribing, and options
 
     async def _unsubscribe(
-        self, request: Request, key: NodeKey, subscriber: FullJID, subid: str | None
+        self, request: Request, write: Write, key: NodeKey, subscriber: FullJID
     ) -> Answer:
         found = await self._found(request, key, subscriber)
-        ended = meant(found, frozenset({subid} if subid else ()))
+        ended = meant(found, frozenset({write.subid} if write.subid else ()))
         if found:
             request = replace(request, identity=Identity.ALIAS)
         try:
-            answer = await self._passed_on(request)
+            answer = await self._passed_on(request, write)
         except UpstreamRefused as error:
             if error.condition in ENDED:
                 await self._ended(ended)
@@ -250,27 +266,28 @@ class Subscriptions:
         recorded = await self._records.of(request.requester.bare, request.service)
         if not any(question.node in (None, one.key.node) for one in recorded):
             return await self._asked(request)
-        of_alias = await self._forwarding.forward(replace(request, identity=Identity.ALIAS))
+        of_alias = await self._asked(replace(request, identity=Identity.ALIAS))
         try:
             own = await self._forwarding.forward(request)
         except UpstreamRefused:
             # To whom the node, or the list, is closed is subscribed by their alias all the same.
-            return Relayed(of_alias.payload)
+            return of_alias
+        if not isinstance(of_alias, Relayed):
+            return Relayed(own.payload)
         return SubscriptionsAnswer(own.payload, of_alias.payload)
 
     # Asking
 
     async def _asked(self, request: Request) -> Answer:
-        answered = await self._forwarding.forward(request)
-        return await self._forwarding.shaped(request, answered, service_pages=True)
+        return await self._shown(request, await self._forwarding.forward(request))
 
-    async def _passed_on(self, request: Request) -> Answer:
-        return Relayed((await self._sent(request)).payload)
+    async def _passed_on(self, request: Request, write: Write) -> Answer:
+        return await self._shown(request, await self._writing.forward(request, write))
 
-    async def _sent(self, request: Request) -> ForwardedAnswer:
-        await self._health.admit(request.service, may_wait=True)
-        self._parts.counters.count(Happened.WRITTEN)
-        return await self._parts.forwarder.forward(request)
+    async def _shown(self, request: Request, answered: ForwardedAnswer) -> Answer:
+        """Return an answer as the user is to see it, who may not be the one that was answered."""
+        answer = await self._forwarding.shaped(request, answered, service_pages=True)
+        return self._parts.aliases.shown(request, answer)
 
 
 def subscriber_of(requester: Requester, jid: str | None) -> FullJID | None:

@@ -14,6 +14,7 @@ import logging
 from dataclasses import replace
 from datetime import datetime
 
+from pubcellar.core.access import is_open
 from pubcellar.core.counters import Happened
 from pubcellar.core.errors import UpstreamError, UpstreamRefused, is_passing
 from pubcellar.core.records import NodeRecord
@@ -29,6 +30,7 @@ from pubcellar.proxy.parts import Parts
 from pubcellar.proxy.resuming import Resuming
 from pubcellar.proxy.slots import Turn
 from pubcellar.proxy.staged import Journals, Staged
+from pubcellar.proxy.verifying_access import NOT_SUBSCRIBED
 from pubcellar.proxy.withdrawing import Withdrawing
 
 log = logging.getLogger(__name__)
@@ -49,7 +51,7 @@ class Synchronising:
         self._under_way: dict[NodeKey, Staged] = {}
 
     async def synchronise(self, entry: NodeEntry, turn: Turn) -> None:
-        """Bring the node to LIVE, or withdraw it if it is not open.
+        """Bring the node to LIVE, or withdraw it if it is not to be held.
 
         Args:
             entry: the node.
@@ -82,8 +84,9 @@ class Synchronising:
         may_resume = await self._begin(entry)
         info_at = self._parts.clock.now()
         node = await described(self._parts.reader, key)
-        if node.reason_not_held is not None:
-            await self._withdrawing.withdraw(entry, node.reason_not_held)
+        reason = node.reason_not_held(self._parts.access.entitlement_max_age)
+        if reason is not None:
+            await self._withdrawing.withdraw(entry, reason)
             return
         entry.hints = node.hints
         self._fetching.ensure_info_fits(node.info)
@@ -92,6 +95,9 @@ class Synchronising:
         known = await self._resuming.candidates(entry) if may_resume and not staged.ids else {}
         self._nodes.follow(key)
         subscription = await self._subscribe(entry)
+        if not is_open(node.access_model) and subscription is not SubscriptionState.SUBSCRIBED:
+            await self._withdrawing.withdraw(entry, NOT_SUBSCRIBED)
+            return
         is_notified = self._is_notified(entry, subscription)
         if not staged.ids or staged.pages != pages or not is_notified:
             staged.pages, staged.is_notified = pages, is_notified
@@ -216,6 +222,9 @@ class Synchronising:
         staged.ensure(self._nodes)
         entry.end_comparison()
         entry.done(Work.SYNCHRONISE | Work.VERIFY_IDS | Work.VERIFY_OLDEST | Work.COMPARE)
+        if staged.was_written:
+            entry.was_written = True
+            entry.ask(Work.VERIFY_IDS | Work.COMPARE, is_doubtful=True)
         self._parts.counters.count(Happened.SYNCHRONISED)
         log.info(
             "synchronised service=%s node=%r items=%d bytes=%d",

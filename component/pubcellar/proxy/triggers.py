@@ -22,14 +22,16 @@ LOG_EVERY = timedelta(minutes=10)
 
 
 class Allowance:
-    """So many per hour for each of many keys, all at once or one by one (a token bucket).
+    """So many in a time for each of many keys, all at once or one by one (a token bucket).
 
     Args:
-        number: how many are given in an hour, and at most at once.
+        number: how many are given in that time, and at most at once.
+        per: the time.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, per: timedelta = PER) -> None:
         self._number = number
+        self._per = per
         self._spent: OrderedDict[BareJID, tuple[float, datetime]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -49,7 +51,7 @@ class Allowance:
 
     def _spent_until(self, key: BareJID, now: datetime) -> float:
         spent, at = self._spent.get(key, (0.0, now))
-        return max(0.0, spent - self._number * max((now - at) / PER, 0.0))
+        return max(0.0, spent - self._number * max((now - at) / self._per, 0.0))
 
 
 class Triggers:

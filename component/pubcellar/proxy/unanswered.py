@@ -48,7 +48,7 @@ class Unanswered:
         key, requester = subscription.key, Requester(subscription.subscriber, subscription.user)
         try:
             await self._health.admit(key.service, may_wait=False)
-            told = await self._parts.aliases.subscriptions(requester, key)
+            told = await self._parts.alias_requests.subscriptions(requester, key)
         except UpstreamRefused as error:
             if is_passing(error):
                 await self._postpone(subscription)

@@ -106,17 +106,17 @@ class Verifying:
         listing = await self._oldest_first(entry, found, traits, newest)
         is_newest_same = await self._is_newest_held(entry, newest)
         is_moved = entry.republished is None and is_reordered(held, listing)
-        is_listed = found.source is not Source.COUNT or are_listed(newest, held)
+        is_listed = are_listed(newest, held if found.source is Source.COUNT else listing)
         is_other = sorted(listing) != sorted(held) or not is_listed
         if (is_other or is_moved or not is_newest_same) and not entry.may_have_missed:
             await self._subscribe_anew(entry)
             return
         if not is_listed:
-            # As many as before, and yet others.
+            # As many as before, and yet others; or a list that is withheld.
             self._drifting.found(entry, Happened.DRIFT_ITEMS, "all is fetched anew")
             raise NotComparable("the newest item is not listed")
         await self._observe_republish(entry, listing)
-        self._learning.reordered(entry, is_reordered=is_moved)
+        self._learning.reordered(entry, is_reordered=is_moved and not entry.was_written)
         written = await self._written(entry)
         if is_moved:
             await self._reordered(entry, written)
@@ -244,7 +244,7 @@ class Verifying:
         self._drifting.found(
             entry, Happened.DRIFT_ORDER, "the new order is taken over, and all items are compared"
         )
-        if entry.is_revalidating or not written:
+        if entry.is_revalidating or entry.was_written or not written:
             # No rule of ours: something was published again that we have not heard of.
             return
         traits = await service_traits(self._parts.store, entry.key.service)
@@ -287,7 +287,8 @@ class Verifying:
         # A node that is in doubt is to be answered first.
         if entry.key in self._owed and not entry.is_revalidating:
             return Extent.ALL
-        return extent_of_comparison(traits, entry.hints, was_followed=not entry.may_have_missed)
+        was_followed = not entry.may_have_missed and not entry.was_written
+        return extent_of_comparison(traits, entry.hints, was_followed=was_followed)
 
     async def compare(self, entry: NodeEntry) -> None:
         """Compare some more items whole; contents count as verified after the last of them."""

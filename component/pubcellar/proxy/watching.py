@@ -36,25 +36,27 @@ class WatchedForwarder:
 
 
 @dataclass(frozen=True, slots=True)
-class WatchedAliases:
+class WatchedAliasRequests:
     """Implements `core.ports.AliasRequests` by another one."""
 
-    aliases: AliasRequests
+    alias_requests: AliasRequests
     health: Health
 
-    async def read_newest(self, requester: Requester, key: NodeKey) -> None:
-        """See `core.ports.AliasRequests.read_newest`."""
-        await self.health.watch(key.service, self.aliases.read_newest(requester, key))
+    def first_read(self, request: Request, node: str) -> Request:
+        """See `core.ports.AliasRequests.first_read`."""
+        return self.alias_requests.first_read(request, node)
 
     async def subscriptions(
         self, requester: Requester, key: NodeKey
     ) -> tuple[SubscriptionEntry, ...]:
         """See `core.ports.AliasRequests.subscriptions`."""
-        return await self.health.watch(key.service, self.aliases.subscriptions(requester, key))
+        return await self.health.watch(
+            key.service, self.alias_requests.subscriptions(requester, key)
+        )
 
     async def unsubscribe(self, requester: Requester, key: NodeKey, subid: str) -> None:
         """See `core.ports.AliasRequests.unsubscribe`."""
-        await self.health.watch(key.service, self.aliases.unsubscribe(requester, key, subid))
+        await self.health.watch(key.service, self.alias_requests.unsubscribe(requester, key, subid))
 
 
 @dataclass(frozen=True, slots=True)

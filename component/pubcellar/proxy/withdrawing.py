@@ -28,6 +28,7 @@ class Withdrawing:
         """The node is gone from the service, and its subscriptions with it: drop all of it."""
         self._nodes.unfollow(entry.key)
         self._clear(entry)
+        self._parts.entitlements.forget(entry.key)
         # Readers must not find the record when the items are gone already.
         entry.record = None
         await self._parts.store.forget_node(entry.key)
@@ -40,6 +41,7 @@ class Withdrawing:
         now = self._parts.clock.now()
         self._nodes.unfollow(entry.key)
         self._clear(entry)
+        self._parts.entitlements.forget(entry.key)
         # Readers must not find the record when the items are gone already.
         entry.record = withdrawn = replace(
             self._emptied(record, reason), retry_at=now + self._parts.limits.reanalyse_after
@@ -176,6 +178,7 @@ class Withdrawing:
         entry.inbox.clear()
         entry.is_journalled = False
         entry.access_doubted_at = None
+        entry.not_shown = ()
         entry.done(entry.work)
 
     async def _unsubscribe(self, key: NodeKey) -> None:

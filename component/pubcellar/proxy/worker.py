@@ -24,6 +24,7 @@ from pubcellar.core.records import NodeRecord
 from pubcellar.core.states import NodeState
 from pubcellar.core.values import BareJID, NodeKey, SubscriptionState
 from pubcellar.proxy.changes import Changes
+from pubcellar.proxy.doubts import Doubts
 from pubcellar.proxy.drifting import Drifting
 from pubcellar.proxy.evicting import Evicting
 from pubcellar.proxy.fetching import TooLargeToHold
@@ -33,6 +34,7 @@ from pubcellar.proxy.nodes import Nodes
 from pubcellar.proxy.parts import Parts
 from pubcellar.proxy.reconsidering import Reconsidering
 from pubcellar.proxy.revalidating import Revalidating
+from pubcellar.proxy.settling import Settling
 from pubcellar.proxy.slots import Slots
 from pubcellar.proxy.subscribing import Subscribing
 from pubcellar.proxy.synchronising import Synchronising
@@ -53,6 +55,7 @@ class Workers:
         nodes: the entries.
         reconsidering: decides for whom nodes are held.
         is_away: tells whether a service does not answer, so that nothing is asked of it.
+        doubts: what was written and does not show yet.
     """
 
     def __init__(
@@ -61,11 +64,13 @@ class Workers:
         nodes: Nodes,
         reconsidering: Reconsidering,
         is_away: Callable[[BareJID], bool],
+        doubts: Doubts,
     ) -> None:
         self._parts = parts
         self._nodes = nodes
         self._reconsidering = reconsidering
         self._is_away = is_away
+        self.settling = Settling(parts, nodes, doubts)
         withdrawing = Withdrawing(parts, nodes)
         self._withdrawing = withdrawing
         self._changes = Changes(parts, nodes, withdrawing)
@@ -152,6 +157,8 @@ class Workers:
         """Return what is to be done first; None when there is nothing, or not yet."""
         record = entry.record
         now = self._parts.clock.now()
+        if self.settling.is_to_be_marked(entry):
+            return self.settling.mark
         if record is not None and Work.EVICT in entry.work:
             return self._withdrawing.evict
         if record is None or record.state is NodeState.NO_SYNC:
@@ -181,12 +188,18 @@ class Workers:
             return self._access.verify
         if entry.inbox:
             return self._changes.apply
+        if self.settling.is_shown(entry):
+            return self.settling.show
+        if Work.VERIFY_VIEWS in entry.work:
+            return self._access.verify_views
         if Work.VERIFY_IDS in entry.work:
             return self._verifying.verify_ids
         if Work.VERIFY_OLDEST in entry.work:
             return self._evicting.verify_oldest
         if Work.COMPARE in entry.work:
             return self._verifying.compare
+        if self.settling.is_over(entry):
+            return self.settling.clear
         return None
 
     def _next_not_held(
@@ -194,6 +207,7 @@ class Workers:
     ) -> Callable[[NodeEntry], Awaitable[None]] | None:
         """Return what is left to do about a node that is not held."""
         entry.inbox.clear()
+        self.settling.let_go(entry)
         if record is not None and record.is_set_aside and Work.FORGET in entry.work:
             return self._withdrawing.evict
         is_subscribed = record is not None and record.subscription is not SubscriptionState.NONE

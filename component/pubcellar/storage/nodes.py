@@ -86,6 +86,28 @@ async def record_write(
     )
 
 
+async def record_writes(
+    connection: AsyncConnection, service: BareJID, written_at: datetime
+) -> None:
+    """Note when something was written that may have touched any node of a service."""
+    await connection.execute(
+        update(PubsubNode)
+        .where(PubsubNode.service == service, PubsubNode.written_at.is_(None))
+        .values(written_at=written_at)
+    )
+
+
+async def withdraw_writes(
+    connection: AsyncConnection, service: BareJID, written_at: datetime
+) -> None:
+    """Take back what was noted of all nodes of a service with that time."""
+    await connection.execute(
+        update(PubsubNode)
+        .where(PubsubNode.service == service, PubsubNode.written_at == written_at)
+        .values(written_at=None)
+    )
+
+
 async def forget(connection: AsyncConnection, key: NodeKey) -> None:
     """Delete a node; its items go with it (ON DELETE CASCADE)."""
     await connection.execute(delete(PubsubNode).where(node_named(key)))

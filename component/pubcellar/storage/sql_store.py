@@ -112,6 +112,18 @@ class SqlStore:
             lambda connection: nodes.record_write(connection, key, written_at)
         )
 
+    async def record_writes(self, service: BareJID, written_at: datetime) -> None:
+        """See `Store.record_writes`."""
+        await self._connections.write(
+            lambda connection: nodes.record_writes(connection, service, written_at)
+        )
+
+    async def withdraw_writes(self, service: BareJID, written_at: datetime) -> None:
+        """See `Store.withdraw_writes`."""
+        await self._connections.write(
+            lambda connection: nodes.withdraw_writes(connection, service, written_at)
+        )
+
     async def save_node_without_items(self, record: NodeRecord) -> None:
         """See `Store.save_node_without_items`."""
         await self._connections.write(

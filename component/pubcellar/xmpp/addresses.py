@@ -16,7 +16,8 @@ from pubcellar.core.errors import ForwardingLoop, NotAllowed, RequestError, Serv
 from pubcellar.core.escaping import escaped, unescaped
 from pubcellar.core.values import BareJID, FullJID, Requester
 
-LOCAL_PART_BYTES = 1023  # RFC 7622 section 3.3.1
+PART_BYTES = 1023  # RFC 7622 sections 3.2, 3.3.1 and 3.4
+ADDRESS_BYTES = 3 * PART_BYTES + 2
 DEEPEST_ALIAS = 8
 
 # As servers do for what is stored elsewhere (RFC 3454 section 7): a character that is younger than
@@ -37,6 +38,9 @@ def requester(address: str) -> Requester:
     Raises:
         ValueError: it is no JID (RFC 7622).
     """
+    # Servers let none through; to normalise a long text takes long, and what is found is kept.
+    if len(address) > ADDRESS_BYTES:
+        raise ValueError("longer than a JID may be")
     try:
         # RFC 7622 section 3.1: the resource first, for it may hold every sign.
         rest, _, resource = address.partition("/")
@@ -52,7 +56,8 @@ def requester(address: str) -> Requester:
         raise ValueError("not a JID") from error
     # RFC 7622 section 3.2: a final dot is stripped before anything is compared.
     domain = domain.removesuffix(".")
-    if not domain:
+    longest = max(len(part.encode()) for part in (local_part, domain, resource))
+    if not domain or longest > PART_BYTES:
         raise ValueError("not a JID")
     bare = f"{local_part}@{domain}" if local_part else domain
     return Requester(full=FullJID(f"{bare}/{resource}" if resource else bare), bare=BareJID(bare))
@@ -128,13 +133,9 @@ class Addresses:
             is_expressible = requester(alias).full == alias
         except ValueError:
             is_expressible = False
-        if len(local_part.encode()) > LOCAL_PART_BYTES or not is_expressible:
+        if len(local_part.encode()) > PART_BYTES or not is_expressible:
             raise NotAllowed("your address cannot be expressed as an alias of this proxy")
         return FullJID(alias + of.full.removeprefix(of.bare))
-
-    def bare_alias(self, of: BareJID) -> BareJID:
-        """Return the address that stands for a user, without resource; raises as `alias` does."""
-        return BareJID(self.alias(Requester(FullJID(of), of)))
 
     def user(self, alias: Requester) -> Requester | None:
         """Return the user that an address of ours stands for; None if it is nobody's alias."""

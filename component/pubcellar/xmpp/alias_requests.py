@@ -1,28 +1,38 @@
 """What is asked in the name of users' aliases without the users having put it into words."""
 
+from dataclasses import replace
 from xml.sax.saxutils import quoteattr
 
+from pubcellar.core.identity import Identity
 from pubcellar.core.namespaces import NS_PUBSUB
-from pubcellar.core.values import NodeKey, Requester, SubscriptionEntry
+from pubcellar.core.values import ItemsQuestion, NodeKey, Request, Requester, SubscriptionEntry
 from pubcellar.xmpp.addresses import Addresses
+from pubcellar.xmpp.alias_payloads import AliasPayloads
 from pubcellar.xmpp.errors import refusal
-from pubcellar.xmpp.own_jids import replace_jid
-from pubcellar.xmpp.results import items_list, payload_of, subscription_entries
-from pubcellar.xmpp.stanzas import Element
+from pubcellar.xmpp.results import payload_of, subscription_entries
+from pubcellar.xmpp.stanzas import Element, parse_element, serialised
 from pubcellar.xmpp.tracker import Tracker
 
 
 class AliasAsker:
     """Implements `core.ports.AliasRequests`."""
 
-    def __init__(self, tracker: Tracker, addresses: Addresses) -> None:
+    def __init__(self, tracker: Tracker, addresses: Addresses, payloads: AliasPayloads) -> None:
         self._tracker = tracker
         self._addresses = addresses
+        self._payloads = payloads
 
-    async def read_newest(self, requester: Requester, key: NodeKey) -> None:
-        """See `core.ports.AliasRequests.read_newest`."""
-        wanted = f"<items node={quoteattr(key.node)} max_items='1'/>"
-        items_list(await self._ask("get", requester, key, wanted))
+    def first_read(self, request: Request, node: str) -> Request:
+        """See `core.ports.AliasRequests.first_read`."""
+        items = f"<items node={quoteattr(node)} max_items='1'/>"
+        return replace(
+            request,
+            type="get",
+            namespace=NS_PUBSUB,
+            question=ItemsQuestion(node, max_items=1),
+            payload=f"<pubsub xmlns='{NS_PUBSUB}'>{items}</pubsub>",
+            identity=Identity.ALIAS,
+        )
 
     async def subscriptions(
         self, requester: Requester, key: NodeKey
@@ -32,8 +42,8 @@ class AliasAsker:
         payload = await self._ask("get", requester, key, wanted)
         if payload is None:
             return ()
-        replace_jid(payload, self._addresses.bare_alias(requester.bare), requester.bare)
-        return subscription_entries(payload)
+        shown = self._payloads.shown_text(requester, serialised(payload))
+        return subscription_entries(parse_element(shown))
 
     async def unsubscribe(self, requester: Requester, key: NodeKey, subid: str) -> None:
         """See `core.ports.AliasRequests.unsubscribe`."""

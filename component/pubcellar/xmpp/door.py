@@ -15,6 +15,7 @@ from pubcellar.core.errors import (
     AnswerTooLarge,
     BadRequest,
     ProxyError,
+    RequesterNotAllowed,
     StanzaTooLarge,
     Stopping,
     TooManyRequests,
@@ -22,13 +23,16 @@ from pubcellar.core.errors import (
     UpstreamAnswerTooLarge,
 )
 from pubcellar.core.events import Event
+from pubcellar.core.identity import Advertisement
 from pubcellar.core.namespaces import NS_COMPONENT_ACCEPT
 from pubcellar.core.notifications import Bounce, Notification
+from pubcellar.core.requesters import Requesters
 from pubcellar.core.values import BareJID, Requester
 from pubcellar.xmpp.addresses import Addresses, requester
 from pubcellar.xmpp.errors import error_payload
 from pubcellar.xmpp.events import EVENT, events
 from pubcellar.xmpp.incoming import Incoming
+from pubcellar.xmpp.privilege import advertisement
 from pubcellar.xmpp.relaying import bounce, notification
 from pubcellar.xmpp.requests import Requests
 from pubcellar.xmpp.stanzas import (
@@ -36,12 +40,20 @@ from pubcellar.xmpp.stanzas import (
     children,
     iq,
     lang_of,
+    memory_bytes,
     name_of,
     namespace_of,
 )
 from pubcellar.xmpp.tracker import Tracker
 
 log = logging.getLogger(__name__)
+
+MOST_BYTES_IN_FLIGHT = 128 * 1024 * 1024
+MOST_BYTES_OF_ONE = 16 * 1024 * 1024
+"""Memory that requests in flight may take, and those of one requester.
+
+Of a few hundred kilobytes on the wire many megabytes can be made, and they are kept for as long as
+a service hangs."""
 
 
 class UseCases(Protocol):
@@ -69,6 +81,10 @@ class UseCases(Protocol):
 
     def service_in_doubt(self, service: BareJID) -> None:
         """Something of this service was lost: what is held of it is in doubt."""
+        ...
+
+    def advertised(self, said: Advertisement) -> None:
+        """Take what a server says to the component's own address that it lets us do."""
         ...
 
     def stream_opened(self) -> None:
@@ -105,6 +121,7 @@ class StanzaDoor:
         max_of_one: how many of these may be one requester's.
         max_stanza_bytes: the largest stanza that is ever sent.
         outbox: what else sends, and is told of the stream.
+        requesters: who may ask at all, and who may have any number of requests in flight.
     """
 
     def __init__(
@@ -118,6 +135,7 @@ class StanzaDoor:
         max_of_one: int,
         max_stanza_bytes: int,
         outbox: Outbox,
+        requesters: Requesters | None = None,
     ) -> None:
         self._addresses = addresses
         self._tracker = tracker
@@ -127,10 +145,13 @@ class StanzaDoor:
         self._max_requests = max_requests
         self._max_of_one = max_of_one
         self._max_stanza_bytes = max_stanza_bytes
+        self._requesters = requesters or Requesters()
         self._outbox = outbox
         self._send: Callable[[bytes], None] | None = None
         self._in_flight: set[asyncio.Task[None]] = set()
         self._in_flight_of: Counter[BareJID] = Counter()
+        self._bytes_of: Counter[BareJID] = Counter()
+        self._bytes = 0
         self._is_stopping = False
 
     # The stream's side
@@ -243,30 +264,48 @@ class StanzaDoor:
     # Requests
 
     def _begin(self, stanza: Element, sender: BareJID) -> None:
-        error = self._refusal(sender)
+        size_bytes = memory_bytes(stanza, MOST_BYTES_OF_ONE)
+        error = self._refusal(sender) or self._refusal_of_size(sender, size_bytes)
         if error is not None:
             self._answer(dict(stanza.attrib), error_payload(error), is_error=True)
             return
         task = asyncio.get_running_loop().create_task(self._serve(stanza))
         self._in_flight.add(task)
         self._in_flight_of[sender] += 1
-        task.add_done_callback(lambda _: self._ended(task, sender))
+        self._bytes_of[sender] += size_bytes
+        self._bytes += size_bytes
+        task.add_done_callback(lambda _: self._ended(task, sender, size_bytes))
 
     def _refusal(self, sender: BareJID) -> ProxyError | None:
         """Return why a request is not even begun; None if it is."""
+        if not self._requesters.is_admitted(sender):
+            self._counters.count(Happened.REFUSED)
+            return RequesterNotAllowed("you are not among those who may use this proxy")
         if self._is_stopping:
             return Stopping("the proxy is being stopped")
         if len(self._in_flight) >= self._max_requests:
             return TooManyRequests("too many requests are in flight")
-        if self._in_flight_of[sender] >= self._max_of_one:
+        is_exempt = self._requesters.is_exempt(sender)
+        if not is_exempt and self._in_flight_of[sender] >= self._max_of_one:
             return TooManyRequests("too many requests of yours are in flight")
         return None
 
-    def _ended(self, task: asyncio.Task[None], sender: BareJID) -> None:
+    def _refusal_of_size(self, sender: BareJID, size_bytes: int) -> ProxyError | None:
+        if size_bytes > MOST_BYTES_OF_ONE:
+            return StanzaTooLarge("too large")
+        if self._bytes_of[sender] + size_bytes > MOST_BYTES_OF_ONE:
+            return TooManyRequests("requests of yours that are in flight are too large together")
+        if self._bytes + size_bytes > MOST_BYTES_IN_FLIGHT:
+            return TooManyRequests("too many requests are in flight")
+        return None
+
+    def _ended(self, task: asyncio.Task[None], sender: BareJID, size_bytes: int) -> None:
         self._in_flight.discard(task)
         self._in_flight_of[sender] -= 1
+        self._bytes_of[sender] -= size_bytes
+        self._bytes -= size_bytes
         if not self._in_flight_of[sender]:
-            del self._in_flight_of[sender]
+            del self._in_flight_of[sender], self._bytes_of[sender]
 
     async def _serve(self, stanza: Element) -> None:
         is_error = True
@@ -315,6 +354,7 @@ class StanzaDoor:
     # Messages
 
     def _message(self, message: Element, sender: Requester, recipient: Requester) -> None:
+        self._advertised(message)
         is_error = message.get("type") == "error"
         is_event = message.find(EVENT) is not None
         if is_event and not sender.has_resource and not is_error:
@@ -349,6 +389,16 @@ class StanzaDoor:
                 return
         self._counters.count(Happened.NOTIFICATION_DROPPED)
         log.debug("dropped a message that is nothing to be passed on")
+
+    def _advertised(self, message: Element) -> None:
+        """Hand on what a server lets us do, which it says by itself and to ourselves."""
+        sender = requester(message.get("from", ""))
+        recipient = requester(message.get("to", ""))
+        is_server = "@" not in sender.bare and not sender.has_resource
+        if is_server and str(recipient.full) == self._addresses.component:
+            said = advertisement(message, sender.bare)
+            if said is not None:
+                self._use_cases.advertised(said)
 
     def _drop(self, why: str) -> None:
         self._counters.count(Happened.STANZA_DROPPED)

@@ -1,14 +1,13 @@
-"""The requester's own JIDs in payloads, as their alias's, and back.
+"""A user's own JIDs in notifications, where the service named their alias.
 
-Only attributes of pubsub elements are touched, never what somebody has published.
+Only attributes of the event's own elements are touched, never what somebody has published.
 """
 
-from pubcellar.core.namespaces import NS_PUBSUB, NS_PUBSUB_EVENT, NS_PUBSUB_OWNER
+from pubcellar.core.namespaces import NS_PUBSUB_EVENT
 from pubcellar.core.values import BareJID
 from pubcellar.xmpp.addresses import requester
 from pubcellar.xmpp.stanzas import Element, children, name_of, namespace_of
 
-_NAMESPACES = frozenset({NS_PUBSUB, NS_PUBSUB_EVENT, NS_PUBSUB_OWNER})
 _PUBLISHED = frozenset({"item", "retract"})
 ATTRIBUTES = ("jid", "publisher")
 
@@ -18,7 +17,7 @@ def replace_jid(element: Element, given: BareJID, put: BareJID) -> None:
 
     A resource is kept. Everybody else's JIDs stay as they are.
     """
-    if namespace_of(element) not in _NAMESPACES:
+    if namespace_of(element) != NS_PUBSUB_EVENT:
         return
     for name in ATTRIBUTES:
         written = element.get(name)

@@ -1,15 +1,14 @@
 """What is done with a request, by its type and its child element's name.
 
-Reads and changes of the requester's own subscriptions are handed to the use cases as values, other
-writes are refused for now, and what is asked of this address itself is answered here. Anything else
-is `service-unavailable` (RFC 6120 section 8.4).
+Reads and writes are handed to the use cases as values, and what is asked of this address itself is
+answered here. Anything else is `service-unavailable` (RFC 6120 section 8.4).
 """
 
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from pubcellar.core.errors import NotAllowed, ServiceNotProxied, StoreUnavailable, Unsupported
+from pubcellar.core.errors import ServiceNotProxied, StoreUnavailable, Unsupported
 from pubcellar.core.namespaces import (
     NS_DISCO_INFO,
     NS_DISCO_ITEMS,
@@ -34,13 +33,13 @@ from pubcellar.xmpp.addresses import Addresses
 from pubcellar.xmpp.incoming import Incoming
 from pubcellar.xmpp.questions import question
 from pubcellar.xmpp.stanzas import name_of, namespace_of, serialised
-from pubcellar.xmpp.subscription_writes import subscription_write
+from pubcellar.xmpp.writes import write
 
 log = logging.getLogger(__name__)
 
-Handler = Callable[[Incoming], Awaitable[str]]
+NO_SERVICE = "this proxy has no default service: ask at a service's address"
 
-NO_DEFAULT = "this proxy has no default service: ask at a service's address"
+Handler = Callable[[Incoming], Awaitable[str]]
 
 
 class UseCases(Protocol):
@@ -51,7 +50,7 @@ class UseCases(Protocol):
         ...
 
     async def write(self, request: Request, write: Write) -> Answer:
-        """Carry out a set, and return the answer to it; raises ProxyError."""
+        """Forward a write and return the answer to it; raises ProxyError."""
         ...
 
 
@@ -60,7 +59,7 @@ class Requests:
 
     Args:
         addresses: tells which service an address of ours stands for.
-        use_cases: answer reads, and carry out sets.
+        use_cases: answer reads and writes.
     """
 
     def __init__(self, addresses: Addresses, use_cases: UseCases) -> None:
@@ -105,15 +104,7 @@ class Requests:
         asked = question(request.payload)
         if service is None:
             return self._without_service(asked)
-        read = Request(
-            requester=request.requester,
-            service=service,
-            asked=request.asked,
-            question=asked,
-            payload=serialised(request.payload),
-            lang=request.lang,
-            namespace=namespace_of(request.payload),
-        )
+        read = _request("get", request, service, asked)
         answer = await self._use_cases.retrieve(read)
         try:
             return render.payload(answer)
@@ -121,35 +112,36 @@ class Requests:
             log.error("%s: the service is asked instead service=%s", error, service)
         return render.payload(await self._use_cases.retrieve(read, trust_cache=False))
 
+    async def _write(self, request: Incoming) -> str:
+        service = self._service(request)
+        if service is None:
+            raise ServiceNotProxied(NO_SERVICE)
+        asked = _request("set", request, service, OtherQuestion())
+        return render.payload(await self._use_cases.write(asked, write(request.payload)))
+
     def _without_service(self, asked: Question) -> str:
         match asked:
             case ServiceInfoQuestion():
                 return render.payload(ServiceInfoAnswer(None, pages=False))
             case ServiceItemsQuestion():
                 return incoming.no_items()
-        raise ServiceNotProxied(NO_DEFAULT)
-
-    async def _write(self, request: Incoming) -> str:
-        service = self._service(request)
-        if service is None:
-            raise ServiceNotProxied(NO_DEFAULT)
-        write = subscription_write(request.payload)
-        if write is None:
-            raise NotAllowed(f"this proxy only reads: send changes to {service}")
-        asked = Request(
-            requester=request.requester,
-            service=service,
-            asked=request.asked,
-            question=OtherQuestion(),
-            payload=serialised(request.payload),
-            lang=request.lang,
-            type="set",
-            namespace=namespace_of(request.payload),
-        )
-        return render.payload(await self._use_cases.write(asked, write))
+        raise ServiceNotProxied(NO_SERVICE)
 
     def _service(self, request: Incoming) -> BareJID | None:
         self._addresses.refuse_loop(request.requester.bare)
         if request.has_resource:
             raise Unsupported("there is nothing at a resource of this address")
         return self._addresses.service(request.asked)
+
+
+def _request(type_: str, incoming: Incoming, service: BareJID, asked: Question) -> Request:
+    return Request(
+        requester=incoming.requester,
+        service=service,
+        asked=incoming.asked,
+        question=asked,
+        payload=serialised(incoming.payload),
+        lang=incoming.lang,
+        type=type_,
+        namespace=namespace_of(incoming.payload),
+    )

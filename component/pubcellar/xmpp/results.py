@@ -31,6 +31,7 @@ from pubcellar.xmpp.stanzas import (
 )
 
 SET = qualified(NS_RSM, "set")
+_PUBLISHED = f"{qualified(NS_PUBSUB, 'publish')}/{qualified(NS_PUBSUB, 'item')}"
 _NONE = SubscriptionState.NONE
 
 # Elements that belong to a stream have no business inside an item (docs/architecture.md, threat 8).
@@ -57,6 +58,25 @@ def item(element: Element) -> Item:
     if namespace in _STANZA_NAMESPACES:
         raise UpstreamAnswerInvalid("an item whose payload is a stanza")
     return Item(item_id, serialised(element), element.get("publisher"), namespace)
+
+
+def written_item(element: Element) -> Item:
+    """Return a published `<item/>` as a value; the id is empty where the service makes one up.
+
+    Raises:
+        UpstreamAnswerInvalid: it is something else.
+    """
+    if element.tag != qualified(NS_PUBSUB, "item"):
+        raise UpstreamAnswerInvalid("no item")
+    payloads = children(element)
+    namespace = namespace_of(payloads[0]) if payloads else None
+    return Item(element.get("id", ""), serialised(element), payload_namespace=namespace)
+
+
+def published_ids(payload: Element | None) -> tuple[str, ...]:
+    """Return the ids that the answer to a publish names (XEP-0060 section 7.1.2)."""
+    found = [] if payload is None else payload.iterfind(_PUBLISHED)
+    return tuple(item.get("id", "") for item in found)
 
 
 def items_list(payload: Element | None) -> tuple[tuple[Item, ...], PageInfo | None]:
@@ -139,10 +159,11 @@ def own_subscription(payload: Element | None, node: str, jid: str) -> Subscripti
     return SubscriptionState.SUBSCRIBED if is_subscribed else (states or [_NONE])[0]
 
 
-def subscription_entries(payload: Element) -> tuple[SubscriptionEntry, ...]:
+def subscription_entries(payload: Element | None) -> tuple[SubscriptionEntry, ...]:
     """Return the subscriptions that an answer tells of (XEP-0060 sections 5.6 and 6.1.2)."""
     found = []
-    for entry in payload.iter(qualified(NS_PUBSUB, "subscription")):
+    entries = [] if payload is None else payload.iter(qualified(NS_PUBSUB, "subscription"))
+    for entry in entries:
         parent = entry.getparent()
         node = entry.get("node") or (None if parent is None else parent.get("node"))
         written = entry.get("jid") or ""

@@ -19,6 +19,10 @@ Element: TypeAlias = etree._Element
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 
 
+ELEMENT_BYTES = 256
+"""What an element or an attribute takes besides its texts, about."""
+
+
 class MalformedXML(ValueError):
     """The text is not one well-formed, namespace-correct element, or holds what XMPP forbids."""
 
@@ -86,6 +90,20 @@ def serialised(element: Element) -> str:
     Equal under exclusive canonicalisation to the element; text after it is left out.
     """
     return etree.tostring(element, encoding="unicode", with_tail=False)
+
+
+def memory_bytes(element: Element, at_most: int) -> int:
+    """Return about how much memory the element takes, many times its text if it has many parts.
+
+    Counting ends once it is more than `at_most`.
+    """
+    found = 0
+    for part in element.iter():
+        texts = (part.text, part.tail, *part.attrib.values())
+        found += ELEMENT_BYTES * (1 + len(part.attrib)) + sum(len(text or "") for text in texts)
+        if found > at_most:
+            break
+    return found
 
 
 def children(element: Element) -> list[Element]:

@@ -56,6 +56,7 @@ class _Key:
 class _Pending:
     reply: "asyncio.Future[Element]"
     expiry: DelayedCall
+    is_reply: Callable[[Element], bool]
 
 
 class Tracker:
@@ -100,9 +101,25 @@ class Tracker:
             self._fail(key, UpstreamUnreachable("the connection to our XMPP server was lost"))
 
     async def request(
-        self, type_: str, *, sender: str, to: str, payload: str, lang: str | None = None
+        self,
+        type_: str,
+        *,
+        sender: str,
+        to: str,
+        payload: str,
+        lang: str | None = None,
+        is_reply: Callable[[Element], bool] = lambda _: True,
     ) -> Element:
         """Send an iq and return the reply, of type result or error, as it came.
+
+        Args:
+            type_: `get` or `set`.
+            sender: value of `from`.
+            to: who is asked.
+            payload: as for `stanzas.iq`.
+            lang: as for `stanzas.iq`.
+            is_reply: tells whether what fits otherwise is the reply by what is in it, too. What is
+                not is dropped, and the reply waited for.
 
         Raises:
             UpstreamTimeout: none came in time.
@@ -118,7 +135,7 @@ class Tracker:
             raise StanzaTooLarge("the request is too large to pass on")
         reply: asyncio.Future[Element] = asyncio.get_running_loop().create_future()
         expiry = self._clock.callLater(self._timeout_seconds, self._expire, key)
-        self._pending[key] = _Pending(reply, expiry)
+        self._pending[key] = _Pending(reply, expiry, is_reply)
         self._counters.count(Happened.UPSTREAM_REQUEST)
         try:
             self._send(stanza)
@@ -128,6 +145,11 @@ class Tracker:
 
     def received(self, id_: str, sender: str, recipient: str, element: Element) -> None:
         """Hand a reply to the request it belongs to; drop and count it if there is none."""
+        waiting = self._pending.get(_Key(id_, sender, recipient))
+        if waiting is not None and not waiting.is_reply(element):
+            self._counters.count(Happened.REPLY_FOREIGN)
+            log.debug("dropped what only looks like a reply from=%s to=%s", sender, recipient)
+            return
         pending = self._match(id_, sender, recipient)
         if pending is not None and not pending.reply.done():
             pending.reply.set_result(element)

@@ -1,36 +1,44 @@
 """The services: asked in the name of a requester, or for the proxy's own copy, never mixed.
 
-A forwarded request goes out as the requester's alias, a stranger to the service with no rights of
-ours; what we hold and follow is asked for and subscribed to as the component itself. Whether a node
-is open can be asked in the name of nobody at all.
+A forwarded request goes out as the requester where their server sends it for us, otherwise as the
+requester's alias, a stranger to the service with no rights of ours; what we hold and follow is
+asked for and subscribed to as the component itself. Whether a node is open can be asked in the name
+of nobody at all.
 """
 
+import logging
 import secrets
 from collections.abc import Sequence
 from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
-from pubcellar.core.errors import UpstreamAnswerInvalid, UpstreamRefused
+from pubcellar.core.counters import Counters, Happened
+from pubcellar.core.errors import (
+    PrivilegeMissing,
+    ProxyError,
+    UpstreamAnswerInvalid,
+    UpstreamRefused,
+)
 from pubcellar.core.hints import caching_hints
+from pubcellar.core.identity import Identity
 from pubcellar.core.namespaces import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PUBSUB, NS_RSM
-from pubcellar.core.ports import ForwardedAnswer, ItemsResult, NodeInfo
+from pubcellar.core.ports import ForwardedAnswer, Forwarder, ItemsResult, NodeInfo
 from pubcellar.core.values import (
     BareJID,
     ItemsQuestion,
     NodeItemsQuestion,
     NodeKey,
-    OptionsQuestion,
     PageRequest,
     Request,
     ServiceInfoQuestion,
     ServiceItemsQuestion,
-    SubscriptionsQuestion,
     SubscriptionState,
 )
 from pubcellar.xmpp.addresses import Addresses
+from pubcellar.xmpp.alias_payloads import AliasPayloads
 from pubcellar.xmpp.errors import refusal
-from pubcellar.xmpp.own_jids import replace_jid
+from pubcellar.xmpp.privilege import unwrapped, wrapped
 from pubcellar.xmpp.questions import SET
 from pubcellar.xmpp.results import (
     access_model,
@@ -39,32 +47,44 @@ from pubcellar.xmpp.results import (
     meta_data,
     own_subscription,
     payload_of,
+    published_ids,
     subscription_entries,
     subscription_state,
 )
 from pubcellar.xmpp.stanzas import Element, parse_element, qualified, serialised
-from pubcellar.xmpp.tracker import Tracker
+from pubcellar.xmpp.tracker import ID_BYTES, Tracker
+
+log = logging.getLogger(__name__)
 
 MOST_DISCO_PAGES = 1000
-_ABOUT_JIDS = (OptionsQuestion, SubscriptionsQuestion)
+
+
+class IdentityForwarder:
+    """Implements `core.ports.Forwarder` in the name that each request says."""
+
+    def __init__(self, alias: "AliasForwarder", privileged: "PrivilegedForwarder") -> None:
+        self._forwarders: dict[Identity, Forwarder] = {
+            Identity.ALIAS: alias,
+            Identity.PRIVILEGED: privileged,
+        }
+
+    async def forward(self, request: Request, page: PageRequest | None = None) -> ForwardedAnswer:
+        """See `core.ports.Forwarder.forward`."""
+        return await self._forwarders[request.identity].forward(request, page)
 
 
 class AliasForwarder:
     """Implements `core.ports.Forwarder` with aliases (docs/architecture.md, "Who asks")."""
 
-    def __init__(self, tracker: Tracker, addresses: Addresses) -> None:
+    def __init__(self, tracker: Tracker, addresses: Addresses, payloads: AliasPayloads) -> None:
         self._tracker = tracker
         self._addresses = addresses
+        self._payloads = payloads
 
     async def forward(self, request: Request, page: PageRequest | None = None) -> ForwardedAnswer:
         """See `core.ports.Forwarder.forward`."""
-        payload = request.payload if page is None else _with_page(request.payload, page)
-        is_about_jids = request.type == "set" or isinstance(request.question, _ABOUT_JIDS)
-        bare, alias = request.requester.bare, self._addresses.bare_alias(request.requester.bare)
-        if is_about_jids:
-            element = parse_element(payload)
-            replace_jid(element, bare, alias)
-            payload = serialised(element)
+        payload = self._payloads.sent(request)
+        payload = payload if page is None else _with_page(payload, page)
         reply = await self._tracker.request(
             request.type,
             sender=self._addresses.alias(request.requester),
@@ -74,10 +94,66 @@ class AliasForwarder:
         )
         if reply.get("type") == "error":
             raise refusal(reply)
-        answer = payload_of(reply)
-        if is_about_jids and answer is not None:
-            replace_jid(answer, alias, bare)
-        return _forwarded_answer(request, answer)
+        return _forwarded_answer(request, payload_of(reply))
+
+
+class PrivilegedForwarder:
+    """Implements `core.ports.Forwarder` as the users themselves, by their servers (XEP-0356)."""
+
+    def __init__(self, tracker: Tracker, own_jid: str, counters: Counters) -> None:
+        self._tracker = tracker
+        self._own_jid = own_jid
+        self._counters = counters
+        self._refusing: set[str] = set()
+
+    async def forward(self, request: Request, page: PageRequest | None = None) -> ForwardedAnswer:
+        """See `core.ports.Forwarder.forward`.
+
+        Raises:
+            PrivilegeMissing: the user's server did not send it.
+        """
+        user, id_ = request.requester.bare, secrets.token_urlsafe(ID_BYTES)
+        payload = request.payload if page is None else _with_page(request.payload, page)
+        answers: list[Element] = []
+
+        def is_reply(reply: Element) -> bool:
+            # A client of the user's own can send what looks like a reply from their address.
+            answer = unwrapped(reply, user=user, service=request.service, id_=id_)
+            answers.extend([] if answer is None else [answer])
+            return bool(answers) or reply.get("type") == "error"
+
+        self._counters.count(Happened.ACTED_AS_USER)
+        reply = await self._tracker.request(
+            request.type,
+            sender=self._own_jid,
+            to=user,
+            payload=wrapped(
+                request.type, service=request.service, id_=id_, payload=payload, lang=request.lang
+            ),
+            is_reply=is_reply,
+        )
+        if reply.get("type") == "error":
+            raise self._not_sent(request, refusal(reply))
+        self._refusing.discard(_host(user))
+        (answer,) = answers
+        if answer.get("type") == "error":
+            raise refusal(answer)
+        return _forwarded_answer(request, payload_of(answer))
+
+    def _not_sent(self, request: Request, why: ProxyError) -> PrivilegeMissing:
+        """Return the error for a request that the user's server would not send."""
+        self._counters.count(Happened.PRIVILEGE_MISSING)
+        host = _host(request.requester.bare)
+        if host not in self._refusing:
+            self._refusing.add(host)
+            log.warning("%s says that it lets us act for its users, and refuses: %s", host, why)
+        return PrivilegeMissing(
+            "your server refuses to let this proxy act for you: its administrator has to grant that"
+        )
+
+
+def _host(user: str) -> str:
+    return user.rpartition("@")[2]
 
 
 def _forwarded_answer(request: Request, element: Element | None) -> ForwardedAnswer:
@@ -86,6 +162,13 @@ def _forwarded_answer(request: Request, element: Element | None) -> ForwardedAns
     is_about_service = isinstance(request.question, ServiceInfoQuestion)
     if is_about_service and (element is None or element.tag != qualified(NS_DISCO_INFO, "query")):
         raise UpstreamAnswerInvalid(f"{request.service} did not answer disco#info")
+    if request.type == "set":
+        return ForwardedAnswer(
+            payload,
+            size_bytes,
+            new_ids=published_ids(element),
+            subscriptions=subscription_entries(element),
+        )
     try:
         match request.question:
             case ItemsQuestion():
@@ -97,13 +180,7 @@ def _forwarded_answer(request: Request, element: Element | None) -> ForwardedAns
     except UpstreamAnswerInvalid:
         # Not a plain list: still the service's answer, to be relayed as it is.
         pass
-    entries = subscription_entries(element) if element is not None and _tells_of(request) else ()
-    return ForwardedAnswer(payload, size_bytes, subscriptions=entries)
-
-
-def _tells_of(request: Request) -> bool:
-    """Tell whether the answer may tell of subscriptions."""
-    return request.type == "set" or isinstance(request.question, SubscriptionsQuestion)
+    return ForwardedAnswer(payload, size_bytes)
 
 
 def _with_page(payload: str, page: PageRequest) -> str:

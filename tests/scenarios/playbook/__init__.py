@@ -11,12 +11,17 @@ from playbook.stanzas import (
     PUBSUB,
     RSM,
     canonical,
+    configuration,
+    create,
     info,
     item,
     item_ids,
     items,
     listing,
+    owned,
     page_of,
+    publish,
+    retract,
 )
 
 __all__ = [
@@ -30,10 +35,15 @@ __all__ = [
     "Service",
     "TestClock",
     "canonical",
+    "configuration",
+    "create",
     "info",
     "item",
     "item_ids",
     "items",
     "listing",
+    "owned",
     "page_of",
+    "publish",
+    "retract",
 ]

@@ -122,11 +122,11 @@ class HabitualService(Service):
         found = "".join(f"<item jid='{self.jid}' name='{one}'/>" for one in ids)
         return f"<query xmlns='{DISCO_ITEMS}' node='{node}'>{paged}{found}</query>"
 
-    def _item_list(self, name: str, node: Node) -> str | tuple[str, str]:
+    def _item_list(self, sender: str, name: str, node: Node) -> str | tuple[str, str]:
         shown = Node(dict.fromkeys(self.ids(name), ""), node.access_model)
         if self.habits_of(name).disco_newest_first == self.pages:
             shown.items = dict(reversed(shown.items.items()))
-        return super()._item_list(name, shown)
+        return super()._item_list(sender, name, shown)
 
     def _items(
         self, sender: str, child: Element, name: str, node: Node, page: Element | None

@@ -7,7 +7,7 @@ subscribers of a node that is closed stay too, and strangers are told that it ha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from xml.sax.saxutils import quoteattr
 
 from lxml import etree
@@ -26,6 +26,7 @@ from playbook.stanzas import (
 )
 
 CACHE = "cache.example.org"
+WRITES = ("publish", "retract", "create", "configure", "delete", "purge", "affiliations")
 
 
 @dataclass
@@ -34,7 +35,9 @@ class Node:
 
     `plain_limit` is how many of the newest it gives to who does not say how many, `greeting` the id
     of the item that it sends to who subscribes (XEP-0060 section 6.1.7). With `says_subscribed` it
-    tells everybody that they are subscribed. Who is in `outcasts` is given no items.
+    tells everybody that they are subscribed. Who is in `outcasts` is given no items; where it is
+    not open, `members` are. `hidden` are ids of items that it does not give to somebody. People are
+    named there by their bare or full addresses.
     `meta_data` are more fields of its metadata form, by `var`.
     """
 
@@ -48,7 +51,26 @@ class Node:
     greeting: str | None = None
     says_subscribed: bool = False
     outcasts: set[str] = field(default_factory=set)
+    members: set[str] = field(default_factory=set)
+    hidden: dict[str, set[str]] = field(default_factory=dict)
     meta_data: dict[str, str] = field(default_factory=dict)
+
+    def is_cast_out(self, sender: str) -> bool:
+        return bool({sender, bare(sender)} & self.outcasts)
+
+    def lets_in(self, sender: str) -> bool:
+        """Whether somebody is let in although it is not open."""
+        return self.admits_everybody or bool({sender, bare(sender)} & self.members)
+
+    def shown_to(self, sender: str) -> "Node":
+        """Return the node as somebody is given it."""
+        hidden = self.hidden.get(sender, set()) | self.hidden.get(bare(sender), set())
+        shown = {one: xml for one, xml in self.items.items() if one not in hidden}
+        return replace(self, items=shown) if hidden else self
+
+
+def bare(address: str) -> str:
+    return address.partition("/")[0]
 
 
 class Service:
@@ -62,6 +84,9 @@ class Service:
         is_silent: it answers nothing.
         unanswered: beginnings of questions, as in `asked`, that it never answers.
         greets_without_delay: what it sends to who subscribes looks like any notification.
+        notifies: when it notifies of what was written: "before" its answer, as real ones do,
+            "after" it, or "late"; then the notification is put into `late`.
+        is_deaf: it carries out what is written, and does not answer.
     """
 
     def __init__(self, jid: str = "pubsub.example.org", *, pages: bool = False) -> None:
@@ -74,6 +99,9 @@ class Service:
         self.unanswered: tuple[str, ...] = ()
         self.greets_without_delay = False
         self.refusals: dict[str, tuple[str, str]] = {}
+        self.notifies = "before"
+        self.late: list[str] = []
+        self.is_deaf = False
 
     def has(self, node: str, ids: Sequence[str] = (), *, payload: str | None = None) -> Node:
         """Give the service a node with items of these ids, oldest first."""
@@ -134,7 +162,17 @@ class Service:
         refusal = self.refusal or next(
             (error for asked, error in self.refusals.items() if question.startswith(asked)), None
         )
-        answer = refusal or self._answer(request, payload)
+        events: list[str] = []
+        is_write = request.get("type") == "set" and refusal is None
+        is_write = is_write and etree.QName(payload[0]).localname in WRITES
+        answer = refusal or (
+            self._written(payload, events) if is_write else self._answer(request, payload)
+        )
+        if self.notifies == "late":
+            self.late += events
+            events = []
+        if is_write and self.is_deaf:
+            return events
         kind = "result"
         if isinstance(answer, tuple):
             kind, type_, condition = "error", *answer
@@ -146,10 +184,56 @@ class Service:
             "to": request.get("from", ""),
         }
         written = "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
+        is_before = self.notifies == "before"
         return [
+            *(events if is_before else []),
             f"<iq{written}>{answer}</iq>",
+            *([] if is_before else events),
             *self._greetings(payload[0] if len(payload) else None),
         ]
+
+    def _written(self, payload: Element, events: list[str]) -> str | tuple[str, str]:
+        """Carry out a write of whoever it is, and return the answer; its event is put in `events`.
+
+        A configuration changes silently, as Prosody's do; `access_model` and `title` alone count.
+        """
+        action = payload[0]
+        name, verb = action.get("node", ""), etree.QName(action).localname
+        if verb == "create":
+            self.has(name or "instant-1")
+            made = "" if name else f"<pubsub xmlns='{PUBSUB}'><create node='instant-1'/></pubsub>"
+            return made
+        if name not in self.nodes:
+            return "cancel", "item-not-found"
+        is_notified = CACHE in self.nodes[name].subscribers
+        event, answer = "", ""
+        match verb:
+            case "publish":
+                ids = [one.get("id") or "made-up" for one in action]
+                for item_id, one in zip(ids, action, strict=True):
+                    inner = "".join(etree.tostring(part, encoding="unicode") for part in one)
+                    event = self.publish(name, item_id, inner)
+                    events += [event] if is_notified else []
+                listed = "".join(f"<item id={quoteattr(one)}/>" for one in ids)
+                return (
+                    f"<pubsub xmlns='{PUBSUB}'><publish node={quoteattr(name)}>{listed}</publish>"
+                    "</pubsub>"
+                )
+            case "retract":
+                ids = [one.get("id", "") for one in action]
+                if not set(ids) <= self.nodes[name].items.keys():
+                    return "cancel", "item-not-found"
+                event = self.retract(name, *ids)
+            case "purge":
+                event = self.purge(name)
+            case "delete":
+                event = self.delete(name)
+            case "configure":
+                fields = {one.get("var", ""): one.findtext(f"{{{FORM}}}value") for one in action[0]}
+                model = fields.get("pubsub#access_model", self.nodes[name].access_model)
+                self.configure(name, model, fields.get("pubsub#title") or "New")
+        events += [event] if event and is_notified else []
+        return answer
 
     def _greetings(self, action: Element | None) -> list[str]:
         if action is None or etree.QName(action).localname != "subscribe":
@@ -187,14 +271,14 @@ class Service:
         if space in (DISCO_INFO, DISCO_ITEMS) and payload.get("node") is None:
             return self._service_info() if space == DISCO_INFO else self._node_list()
         child = payload if payload.get("node") is not None else payload[0]
-        name = child.get("node", "")
+        sender, name = request.get("from", ""), child.get("node", "")
         node = self.nodes.get(name)
         if node is None:
             return "cancel", "item-not-found"
         if space == DISCO_INFO:
             return self._node_info(name, node)
         if space == DISCO_ITEMS:
-            return self._item_list(name, node)
+            return self._item_list(sender, name, node.shown_to(sender))
         return self._pubsub(request, child, name, node, page)
 
     def _pubsub(
@@ -203,8 +287,8 @@ class Service:
         sender = request.get("from", "")
         match etree.QName(child).localname:
             case "items":
-                return self._items(sender, child, name, node, page)
-            case "subscribe" if node.refuses_subscriptions or sender in node.outcasts:
+                return self._items(sender, child, name, node.shown_to(sender), page)
+            case "subscribe" if node.refuses_subscriptions or not self._may_read(sender, node):
                 return "auth", "forbidden"
             case "subscribe":
                 node.subscribers.add(sender)
@@ -247,19 +331,27 @@ class Service:
             "</x></query>"
         )
 
-    def _item_list(self, name: str, node: Node) -> str | tuple[str, str]:
-        if node.access_model != "open" and not self.pages:
+    def _may_read(self, sender: str, node: Node) -> bool:
+        is_let_in = node.lets_in(sender) or (self.pages and sender in node.subscribers)
+        is_closed = node.access_model == "whitelist" or (
+            node.access_model != "open" and bool(node.members)
+        )
+        return not node.is_cast_out(sender) and (is_let_in or not is_closed)
+
+    def _item_list(self, sender: str, name: str, node: Node) -> str | tuple[str, str]:
+        is_let_in = node.lets_in(sender) or (self.pages and sender in node.subscribers)
+        is_shown = node.access_model == "open" or (is_let_in and not node.is_cast_out(sender))
+        if not is_shown and not self.pages:
             return "auth", "forbidden"
         ids = list(node.items) if self.pages else list(reversed(node.items))
-        ids = ids if node.access_model == "open" else []
+        ids = ids if is_shown else []
         found = "".join(f"<item jid='{self.jid}' name={quoteattr(one)}/>" for one in ids)
         return f"<query xmlns='{DISCO_ITEMS}' node={quoteattr(name)}>{found}</query>"
 
     def _items(
         self, sender: str, child: Element, name: str, node: Node, page: Element | None
     ) -> str | tuple[str, str]:
-        is_member = node.admits_everybody or (self.pages and sender in node.subscribers)
-        if sender in node.outcasts or (node.access_model == "whitelist" and not is_member):
+        if not self._may_read(sender, node):
             return "auth", "forbidden"
         wanted = [one.get("id", "") for one in child]
         ids = list(node.items)

@@ -14,6 +14,7 @@ COMPONENT = "jabber:component:accept"
 DISCO_INFO = "http://jabber.org/protocol/disco#info"
 DISCO_ITEMS = "http://jabber.org/protocol/disco#items"
 PUBSUB = "http://jabber.org/protocol/pubsub"
+OWNER = "http://jabber.org/protocol/pubsub#owner"
 EVENT = "http://jabber.org/protocol/pubsub#event"
 META_DATA = "http://jabber.org/protocol/pubsub#meta-data"
 RSM = "http://jabber.org/protocol/rsm"
@@ -71,6 +72,44 @@ def listing(node: str | None = None, page: str | None = None) -> str:
     named = "" if node is None else f" node={quoteattr(node)}"
     paged = "" if page is None else f"<set xmlns='{RSM}'>{page}</set>"
     return f"<query xmlns='{DISCO_ITEMS}'{named}>{paged}</query>"
+
+
+def publish(node: str, *ids: str, payload: str | None = None, options: str = "") -> str:
+    """Return a publish of items, all with that payload (XEP-0060 section 7.1)."""
+    published = "".join(item(one, payload) for one in ids)
+    return (
+        f"<pubsub xmlns='{PUBSUB}'><publish node={quoteattr(node)}>{published}</publish>{options}"
+        "</pubsub>"
+    )
+
+
+def retract(node: str, *ids: str) -> str:
+    """Return a retract (XEP-0060 section 7.2)."""
+    retracted = "".join(f"<item id={quoteattr(one)}/>" for one in ids)
+    return (
+        f"<pubsub xmlns='{PUBSUB}'><retract node={quoteattr(node)} notify='1'>{retracted}"
+        "</retract></pubsub>"
+    )
+
+
+def create(node: str | None = None) -> str:
+    """Return a request for a new node; without a name it is for an instant one (section 8.1)."""
+    named = "" if node is None else f" node={quoteattr(node)}"
+    return f"<pubsub xmlns='{PUBSUB}'><create{named}/></pubsub>"
+
+
+def owned(verb: str, node: str, inner: str = "") -> str:
+    """Return an owner's request, such as to purge or to delete (sections 8.2 to 8.9)."""
+    return f"<pubsub xmlns='{OWNER}'><{verb} node={quoteattr(node)}>{inner}</{verb}></pubsub>"
+
+
+def configuration(**fields: str) -> str:
+    """Return a submitted form with these fields of the node configuration (section 8.2)."""
+    written = "".join(
+        f"<field var='pubsub#{name}'><value>{value}</value></field>"
+        for name, value in fields.items()
+    )
+    return f"<x xmlns='{FORM}' type='submit'>{written}</x>"
 
 
 def item(item_id: str, payload: str | None = None) -> str:

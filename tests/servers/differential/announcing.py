@@ -5,7 +5,16 @@ all is told (docs/servers.md, "Events"), nothing is claimed. Pure values.
 """
 
 from differential.generating import ROOM
-from differential.operations import Configure, Create, Operation, Publish, Purge, Retract, Step
+from differential.operations import (
+    Configure,
+    Create,
+    Operation,
+    Publish,
+    Purge,
+    Retract,
+    Step,
+    Through,
+)
 
 
 class Announcements:
@@ -25,6 +34,10 @@ class Announcements:
         return all([self._tells(operation) for operation in step])
 
     def _tells(self, operation: Operation) -> bool:
+        if isinstance(operation, Through):
+            # What goes through the proxy is known to it, whether or not it is told.
+            self._tells(operation.operation)
+            return True
         match operation:
             case Create(fields):
                 # A node that is created again has no subscribers, and Prosody does not say so.

@@ -1,5 +1,6 @@
 """The bench: a server of each kind, the proxy with short clocks before it, an owner, a stranger."""
 
+import os
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -29,29 +30,85 @@ QUICK = {
 CLOSED = "urn:xmpp:microblog:0:comments/differential-closed"
 
 
-@pytest.fixture(params=["xep", "service"])
-def paging(request: pytest.FixtureRequest) -> str:
-    how: str = request.param
+WAYS = (("xep", False), ("service", True))
+"""`[cache] paging`, and whether a part of what is done is done through the proxy."""
+MORE_WAYS = (("xep", True), ("service", False))
+"""With SEEDS of one's own."""
+
+
+def _named(way: tuple[str, bool]) -> str:
+    paging, writes = way
+    return f"{paging}-through" if writes else paging
+
+
+@pytest.fixture(params=[*WAYS, *(MORE_WAYS if "SEEDS" in os.environ else ())], ids=_named)
+def way(request: pytest.FixtureRequest) -> tuple[str, bool]:
+    how: tuple[str, bool] = request.param
     return how
 
 
+Run = Callable[..., ProxyProcess]
+
+
 @pytest.fixture
-def quick_proxy(
-    server: ThrowAwayServer, database_url: str, paging: str, wait_for_coroutine: Waits
-) -> Iterator[ProxyProcess]:
-    """Pubcellar in front of the server's service, with short clocks."""
-    process = ProxyProcess(
-        server.component_port,
-        server.component_secret,
-        allow=(server.service,),
-        database_url=database_url,
-        tables={"cache": {**QUICK, "paging": paging}},
-    )
-    try:
+def run_quick_proxy(database_url: str, wait_for_coroutine: Waits) -> Iterator[Run]:
+    """Start Pubcellar in front of a server's service, with short clocks."""
+    processes: list[ProxyProcess] = []
+
+    def run(server: ThrowAwayServer, paging: str) -> ProxyProcess:
+        process = ProxyProcess(
+            server.component_port,
+            server.component_secret,
+            allow=(server.service,),
+            database_url=database_url,
+            tables={
+                "cache": {**QUICK, "paging": paging},
+                "access": {"exempt": [server.host], "entitlement_max_age": "1s"},
+            },
+        )
+        processes.append(process)
         wait_for_coroutine(process.start())
-        yield process
-    finally:
+        return process
+
+    yield run
+    for process in processes:
         process.remove()
+
+
+def _bench(
+    server: ThrowAwayServer,
+    server_kind: str,
+    proxy: ProxyProcess,
+    way: tuple[str, bool],
+    owner: Client,
+    reader: Client,
+    *,
+    is_privileged: bool = False,
+) -> Bench:
+    paging, writes = way
+    alias = None
+    if writes and not is_privileged:
+        alias = owner.bare_jid.replace("@", "\\40") + f"@{proxy.jid}"
+    return Bench(
+        server=server_kind,
+        pages=server.facts.pages,
+        paging=paging,
+        service=server.service,
+        proxy=proxy,
+        owner=owner,
+        stranger=reader,
+        closed=CLOSED,
+        writes=writes,
+        alias=alias,
+    )
+
+
+async def _make_closed_node(bench: Bench) -> None:
+    closed = Place(bench.owner, bench.service, CLOSED)
+    fields = (("access_model", "whitelist"),)
+    for operation in (Create(fields), Configure(fields)):
+        # The server is shared: the node may be there already.
+        await carry_out(operation, closed)
 
 
 @pytest.fixture
@@ -59,17 +116,38 @@ def bench(
     server: ThrowAwayServer,
     server_kind: str,
     service: str,
-    paging: str,
-    quick_proxy: ProxyProcess,
+    way: tuple[str, bool],
+    run_quick_proxy: Run,
     owner: Client,
     reader: Client,
     wait_for_coroutine: Waits,
 ) -> Bench:
-    closed = Place(owner, service, CLOSED)
-    fields = (("access_model", "whitelist"),)
-    for operation in (Create(fields), Configure(fields)):
-        # The server is shared: the node may be there already.
-        wait_for_coroutine(carry_out(operation, closed))
-    return Bench(
-        server_kind, server.facts.pages, paging, service, quick_proxy, owner, reader, CLOSED
+    """Who asks and writes through the proxy is an alias to the service."""
+    assert service == server.service
+    proxy = run_quick_proxy(server, way[0])
+    made = _bench(server, server_kind, proxy, way, owner, reader)
+    wait_for_coroutine(_make_closed_node(made))
+    return made
+
+
+@pytest.fixture
+def privileged_bench(
+    own_server: Callable[..., Coroutine[Any, Any, ThrowAwayServer]],
+    server_kind: str,
+    run_quick_proxy: Run,
+    wait_for_coroutine: Waits,
+) -> Iterator[Bench]:
+    """Who asks and writes through the proxy is themselves (XEP-0356)."""
+    server = wait_for_coroutine(own_server(privileges=True))
+    proxy = run_quick_proxy(server, "xep")
+    owner, reader = (
+        Client(f"{name}@{server.host}", server.users[name], server.client_port)
+        for name in ("owner", "reader")
     )
+    for client in (owner, reader):
+        wait_for_coroutine(client.connect())
+    made = _bench(server, server_kind, proxy, ("xep", True), owner, reader, is_privileged=True)
+    wait_for_coroutine(_make_closed_node(made))
+    yield made
+    for client in (owner, reader):
+        wait_for_coroutine(client.disconnect())

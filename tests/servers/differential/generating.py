@@ -18,6 +18,7 @@ from differential.operations import (
     Retract,
     Sequence,
     Step,
+    Through,
 )
 
 NS_ATOM = "http://www.w3.org/2005/Atom"
@@ -76,6 +77,24 @@ def ways_of(server_kind: str) -> Ways:
 def generated(seed: int, steps: int, ways: Ways) -> Sequence:
     """Return the sequence of that seed; the first step makes a node with items."""
     return _Generator(Random(seed), ways).sequence(steps)
+
+
+def through_the_proxy(sequence: Sequence, seed: int) -> Sequence:
+    """Return the sequence with a part of it done through the proxy: some steps all of it.
+
+    Nodes are created at the service, since not everybody may create them by an alias.
+    """
+    random = Random(f"through {seed}")
+
+    def through(operation: Operation, share: float) -> Operation:
+        is_through = not isinstance(operation, Create) and random.random() < share
+        return Through(operation) if is_through else operation
+
+    steps = []
+    for step in sequence:
+        share = random.choice((0.0, 0.5, 1.0, 1.0))
+        steps.append(tuple(through(operation, share) for operation in step))
+    return tuple(steps)
 
 
 @dataclass

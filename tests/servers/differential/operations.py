@@ -54,7 +54,14 @@ class Delete:
     """XEP-0060 section 8.4."""
 
 
-Operation = Create | Configure | Publish | Retract | Purge | Delete
+@dataclass(frozen=True)
+class Through:
+    """The operation, asked of the proxy instead of the service."""
+
+    operation: "Create | Configure | Publish | Retract | Purge | Delete"
+
+
+Operation = Create | Configure | Publish | Retract | Purge | Delete | Through
 
 Step = tuple[Operation, ...]
 """Operations one right after the other; only then is anything asked."""
@@ -68,18 +75,25 @@ class Place:
 
     Attributes:
         client: who does it; the owner of the node.
-        to: the address that is asked: the service's. Writes through the proxy would have an
-            address of the proxy's here, and a client whom the service lets in by that way.
+        to: the service's address.
         node: the node.
+        through: the proxy's address, for what is done through it.
+        alias: the owner's alias, which is made an owner too where the proxy forwards by it.
     """
 
     client: Client
     to: str
     node: str
+    through: str | None = None
+    alias: str | None = None
 
 
 async def carry_out(operation: Operation, place: Place) -> Reply:
     """Do it, and return what the service said, be it an error."""
+    to = place.to
+    if isinstance(operation, Through):
+        assert place.through is not None
+        to, operation = place.through, operation.operation
     owner = isinstance(operation, Configure | Purge | Delete)
     payload, action = pubsub(type(operation).__name__.lower(), place.node, owner=owner)
     match operation:
@@ -94,7 +108,18 @@ async def carry_out(operation: Operation, place: Place) -> Reply:
             with_items(action, [item_id])
             if notify:
                 action.set("notify", "true")
-    return await place.client.request("set", place.to, payload)
+    reply = await place.client.request("set", to, payload)
+    if isinstance(operation, Create) and not reply.is_error and place.alias is not None:
+        await _share(place, place.alias)
+    return reply
+
+
+async def _share(place: Place, alias: str) -> None:
+    """Make the owner's alias an owner (XEP-0060 section 8.9)."""
+    payload, action = pubsub("affiliations", place.node, owner=True)
+    namespace = payload.tag.partition("}")[0]
+    SubElement(action, f"{namespace}}}affiliation", {"jid": alias, "affiliation": "owner"})
+    await place.client.request("set", place.to, payload)
 
 
 def _form(fields: Fields) -> Element:

@@ -98,6 +98,21 @@ def canaries(node: str) -> list[Question]:
     ]
 
 
+def of_writer(node: str) -> list[Question]:
+    """Return what somebody asks who has just written to the node, in every form, without tokens."""
+    return [
+        Question("items", Kind.ITEMS, node),
+        Question("max_items, two", Kind.ITEMS, node, max_items="2"),
+        Question("by id, all", Kind.ITEMS, node, item_ids=("item-2", "item-1", UNKNOWN)),
+        Question("page, first", Kind.ITEMS, node, page=FIRST_PAGE),
+        Question("page, last", Kind.ITEMS, node, page=LAST_PAGE),
+        Question("page, count", Kind.ITEMS, node, page=PageForm("0")),
+        Question("disco#items", Kind.DISCO_ITEMS, node),
+        Question("disco#info", Kind.DISCO_INFO, node),
+        Question("disco#items of the service", Kind.DISCO_ITEMS, None),
+    ]
+
+
 def canaries_of_service() -> list[Question]:
     """Return what tells whether the service as a whole is known as it is now."""
     return [

@@ -15,7 +15,7 @@ from differential.answers import Answer, differences
 from differential.asking import Asked, Entity, NoToken, PagingFor
 from differential.deviations import Case, allowed
 from differential.hits import CACHE, AnsweredBy, Hits, may_be_held
-from differential.operations import Delete, Place, Sequence, Step, carry_out
+from differential.operations import Delete, Place, Sequence, Step, Through, carry_out
 from differential.questions import Question
 
 SETTLE_SECONDS = 20.0
@@ -25,6 +25,7 @@ EVERY_THIRD = 3
 
 NOT_CACHED = "not cached"
 AT_ONCE = "at once"
+OWN_WRITE = "own write"
 
 _numbers = count(1)
 
@@ -51,6 +52,8 @@ class Bench:
         owner: carries the operations out.
         stranger: asks; has no rights at the service, as the alias that the proxy asks by has none.
         closed: a node that strangers may not read.
+        writes: whether a part of what is done is done through the proxy.
+        alias: the owner's alias, where the proxy forwards by it; else the owner is themselves.
     """
 
     server: str
@@ -61,6 +64,8 @@ class Bench:
     owner: Client
     stranger: Client
     closed: str
+    writes: bool = False
+    alias: str | None = None
 
 
 async def run(
@@ -94,7 +99,8 @@ class _Run:
         self._thorough = thorough
         self._settle_seconds = settle_seconds
         node = f"urn:xmpp:microblog:0:comments/differential-{next(_numbers)}"
-        self.place = Place(bench.owner, bench.service, node)
+        through = bench.proxy.jid if bench.writes else None
+        self.place = Place(bench.owner, bench.service, node, through, bench.alias)
         self._service = Entity(bench.stranger, bench.service)
         is_paged_for = bench.paging == "xep"
         paged_for = PagingFor(self._service) if is_paged_for else self._service
@@ -125,12 +131,13 @@ class _Run:
             await wait_until(self._is_cached, "the proxy to answer from the cache")
         for operation in step:
             await carry_out(operation, self.place)
+        if self._bench.writes and all(isinstance(operation, Through) for operation in step):
+            await self._require_own_writes(index)
+            await self._require_all_at_once(index)
         if is_told:
             await self._require_at_once(index)
         await self._settle(index)
-        whole = await self._service.answer(questions.canaries(self._node)[0])
-        for each in (self._service, self._model, self._proxy):
-            each.order = whole.tokens
+        whole = await self._whole()
         found: dict[str, str] = {}
         asked = [*questions.of_service(), *self._chosen(index, whole)]
         expected = await asyncio.gather(*(self._expected(question) for question in asked))
@@ -155,6 +162,54 @@ class _Run:
         found = await self._compared(question, await self._expected(question))
         if found:
             raise Different(index, {AT_ONCE: f"at once: {found[question.form]}"})
+
+    async def _require_own_writes(self, index: int) -> None:
+        """Require that who wrote reads what they wrote, at once, and in any form."""
+        bench = self._bench
+        service = Entity(bench.owner, bench.service)
+        proxy = Entity(bench.owner, bench.proxy.jid)
+        is_paged_for = bench.paging == "xep" and not bench.pages
+        model: Asked = PagingFor(service) if is_paged_for else service
+        by = AnsweredBy(bench.proxy.process.log_path, bench.owner.bare_jid)
+        by.last(None)
+        for question in questions.of_writer(self._node):
+            theirs, ours = await model.answer(question), await proxy.answer(question)
+            case = Case(question, bench.server, bench.paging, by.last(question.node))
+            expected = self._as_seen(_comparable(question, allowed(case, theirs, ours)))
+            found = differences(expected, _comparable(question, ours))
+            if found:
+                said = f"own write: {question} (by {case.by}): " + "\n    ".join(found)
+                raise Different(index, {OWN_WRITE: said})
+
+    async def _require_all_at_once(self, index: int) -> None:
+        """Require what was written through the proxy in every first answer, whoever asks."""
+        whole = await self._whole()
+        asked = [
+            *questions.canaries_of_service(),
+            *questions.canaries(self._node),
+            *self._chosen(index, whole),
+        ]
+        for question in asked:
+            found = await self._compared(question, await self._expected(question))
+            if found:
+                raise Different(index, {AT_ONCE: f"at once: {found[question.form]}"})
+
+    async def _whole(self) -> Answer:
+        """Return the whole list as the service has it now, by which others are asked for."""
+        whole = await self._service.answer(questions.canaries(self._node)[0])
+        for each in (self._service, self._model, self._proxy):
+            each.order = whole.tokens
+        return whole
+
+    def _as_seen(self, answer: Answer) -> Answer:
+        """Return what the service says with the writer's alias as they see it themselves."""
+        alias = self._bench.alias
+        if alias is None:
+            return answer
+        # Of the attributes, `publisher` alone is mapped.
+        aliased, own = f'publisher="{alias}', f'publisher="{self._bench.owner.bare_jid}'
+        elements = tuple(each.replace(aliased, own) for each in answer.elements)
+        return replace(answer, elements=elements)
 
     async def _settle(self, index: int) -> None:
         """Wait until the proxy answers as the service does, and from the cache if it may."""

@@ -11,6 +11,7 @@ from differential.operations import (
     Publish,
     Purge,
     Retract,
+    Through,
 )
 
 PUBLISH = Publish("one", "<p/>")
@@ -78,3 +79,9 @@ def test_purge_is_not_told_by_ejabberd_where_retracts_are_not() -> None:
     silent = switched("notify_retract", "0")
     assert after(ROOMY, silent).tells((Purge(),))
     assert not after(ROOMY, silent, is_ejabberd=True).tells((Purge(),))
+
+
+def test_what_goes_through_the_proxy_needs_not_be_told() -> None:
+    node = after(ROOMY)
+    assert node.tells((Through(Retract("one", notify=False)), Through(Delete())))
+    assert not node.tells((Through(Purge()), Retract("one", notify=False)))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from differential.generating import generated, ways_of
+from differential.generating import generated, through_the_proxy, ways_of
 from differential.operations import Sequence, written
 from differential.running import Bench, Different, run
 from differential.shrinking import shrunk
@@ -30,11 +30,24 @@ def seeds(paging: str) -> Iterator[int]:
 
 
 async def test_proxy_answers_as_the_service_does(bench: Bench) -> None:
+    await compare(bench)
+
+
+@pytest.mark.only_server("prosody", reason="no other one lets a component act for its users")
+async def test_who_acts_as_themselves_is_answered_as_by_the_service(
+    privileged_bench: Bench,
+) -> None:
+    await compare(privileged_bench)
+
+
+async def compare(bench: Bench) -> None:
     thorough = "SEEDS" in os.environ
     steps = MANY_STEPS if thorough else FEW_STEPS
     failures = []
     for seed in seeds(bench.paging):
         sequence = generated(seed, steps, ways_of(bench.server))
+        if bench.writes:
+            sequence = through_the_proxy(sequence, seed)
         try:
             found = await run(bench, sequence, seed, thorough=thorough)
         except Different as different:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from differential.generating import EJABBERD, PROSODY, Ways, generated
+from differential.generating import EJABBERD, PROSODY, Ways, generated, through_the_proxy
 from differential.operations import (
     Configure,
     Create,
@@ -11,6 +11,7 @@ from differential.operations import (
     Publish,
     Purge,
     Retract,
+    Through,
     written,
 )
 
@@ -73,3 +74,23 @@ def test_nothing_is_published_again_in_place_and_unheard() -> None:
             elif isinstance(one, Publish):
                 assert not (silent and one.item_id in known)
                 known.add(one.item_id)
+
+
+def test_some_steps_are_done_through_the_proxy_in_whole_and_some_in_part() -> None:
+    sequence = generated(7, 40, PROSODY)
+    written_through = through_the_proxy(sequence, 7)
+    assert written_through == through_the_proxy(sequence, 7)
+    shares = [sum(isinstance(one, Through) for one in step) / len(step) for step in written_through]
+    assert {0.0, 1.0} < set(shares)
+    plain = [
+        tuple(one.operation if isinstance(one, Through) else one for one in step)
+        for step in written_through
+    ]
+    assert tuple(plain) == sequence
+
+
+def test_nodes_are_created_at_the_service() -> None:
+    for seed in SEEDS:
+        for step in through_the_proxy(generated(seed, STEPS, EJABBERD), seed):
+            made = (one.operation for one in step if isinstance(one, Through))
+            assert not any(isinstance(one, Create) for one in made)

@@ -1,9 +1,9 @@
 """Pubcellar, as `python -m pubcellar`, but ended by SIGKILL at one moment of its life.
 
 Run as `python -P mortal.py DIARY POINT ARGUMENTS`. What it passes is counted by kind: statements,
-commits, and requests in its own name that are written to its stream. POINT is such as
-`before-commit-of-update-pubsub_node-7`. Counting goes on where the last run, with the same DIARY,
-ended orderly.
+commits, and, as they are written to its stream, requests in its own name and writes in its users'.
+POINT is such as `before-commit-of-update-pubsub_node-7`. Counting goes on where the last run, with
+the same DIARY, ended orderly.
 """
 
 import atexit
@@ -29,6 +29,8 @@ OWN_REQUEST = re.compile(
     rb'<iq type="[gs]et" id="[^"]*" from="[^"@]*"[^>]*>'
     rb"(?:<pubsub[^>]*><|<query [^>]*disco#)(\w+)"
 )
+
+ALIAS_WRITE = re.compile(rb'<iq type="set" id="[^"]*" from="[^"@]*@[^"]*"[^>]*><pubsub[^>]*><(\w+)')
 
 READ, BEGIN, OTHER = "select", "begin", "other"
 """Statements that change nothing of ours; the last are those of migrations and settings."""
@@ -113,7 +115,10 @@ def kind_of(statement: str) -> str:
 
 def kind_of_write(data: bytes) -> str | None:
     request = OWN_REQUEST.search(data)
-    return None if request is None else f"request-{request[1].decode()}"
+    if request is not None:
+        return f"request-{request[1].decode()}"
+    write = ALIAS_WRITE.search(data)
+    return None if write is None else f"write-{write[1].decode()}"
 
 
 def main(diary: str, point: str, *arguments: str) -> None:

@@ -5,6 +5,7 @@ Users, nodes and logs live in a temporary directory. Needs Debian's packages pro
 """
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 
 from harness.throw_away_server import Facts, ThrowAwayServer, render_snippet
@@ -63,6 +64,8 @@ class ThrowAwayProsody(ThrowAwayServer):
         users: passwords by name.
         options: further server-wide settings, in Lua.
         log_level: Prosody's own: debug, info, warn, error.
+        privileges: whether the cache may act for users, as the snippet says; needs Debian's package
+            prosody-modules.
     """
 
     facts = Facts(
@@ -81,7 +84,9 @@ class ThrowAwayProsody(ThrowAwayServer):
         users: Mapping[str, str] | None = None,
         options: str = "",
         log_level: str = "info",
+        privileges: bool = False,
     ) -> None:
+        self.privileges = privileges
         self.storage = storage
         self.max_items = max_items
         self.options = options
@@ -145,4 +150,9 @@ class ThrowAwayProsody(ThrowAwayServer):
             '"cache.example.org"': f'"{self.cache}"',
             '"change-me"': f'"{self.component_secret}"',
         }
-        return render_snippet("prosody.cfg.lua", replacements)
+        text = render_snippet("prosody.cfg.lua", replacements)
+        if not self.privileges:
+            return text
+        # What an operator takes in is commented out without a space, what explains is not.
+        taken_in = re.sub(r"(?m)^( *)--(?! \S)", r"\1", text)
+        return taken_in.replace('VirtualHost "example.org"', f'VirtualHost "{self.host}"')

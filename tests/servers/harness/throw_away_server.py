@@ -158,11 +158,11 @@ class ThrowAwayServer(ABC):
 def render_snippet(name: str, replacements: Mapping[str, str]) -> str:
     """Return the operators' snippet of that name with our addresses in the places of theirs.
 
-    Each key of `replacements` stands in it exactly once.
+    Each key of `replacements` stands in it.
     """
     path = CONF / name
     text = path.read_text()
     for theirs, ours in replacements.items():
-        assert text.count(theirs) == 1, f"{path} should have {theirs} once"
+        assert theirs in text, f"{path} should have {theirs}"
         text = text.replace(theirs, ours)
     return text
