@@ -167,6 +167,10 @@ class TestAddressesInPayloads:
         self, cellar: Cellar, type_: str, payload: str, named: str, sent: str
     ) -> None:
         cellar.asks(payload.format(named), type_=type_)
+        if "<subscribe " in payload:
+            cellar.answers(
+                await cellar.next(), f"<pubsub xmlns='{PUBSUB}'><items node='n'/></pubsub>"
+            )
         await cellar.sends(
             f"<iq type='{type_}' id='*' from='{ALIAS}' to='{SERVICE}'>{payload.format(sent)}</iq>"
         )
