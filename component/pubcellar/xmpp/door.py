@@ -22,18 +22,13 @@ from pubcellar.core.errors import (
     UpstreamAnswerInvalid,
     UpstreamAnswerTooLarge,
 )
-from pubcellar.core.events import Event
-from pubcellar.core.identity import Advertisement
 from pubcellar.core.namespaces import NS_COMPONENT_ACCEPT
-from pubcellar.core.notifications import Bounce, Notification
 from pubcellar.core.requesters import Requesters
-from pubcellar.core.values import BareJID, Requester
+from pubcellar.core.values import BareJID
 from pubcellar.xmpp.addresses import Addresses, requester
 from pubcellar.xmpp.errors import error_payload
-from pubcellar.xmpp.events import EVENT, events
 from pubcellar.xmpp.incoming import Incoming
-from pubcellar.xmpp.privilege import advertisement
-from pubcellar.xmpp.relaying import bounce, notification
+from pubcellar.xmpp.messages import Messages, MessageUseCases
 from pubcellar.xmpp.requests import Requests
 from pubcellar.xmpp.stanzas import (
     Element,
@@ -56,35 +51,11 @@ Of a few hundred kilobytes on the wire many megabytes can be made, and they are 
 a service hangs."""
 
 
-class UseCases(Protocol):
+class UseCases(MessageUseCases, Protocol):
     """What the door needs of `pubcellar.proxy`."""
-
-    def notified(self, event: Event) -> None:
-        """Take a notification that came to the component's own address."""
-        ...
-
-    def notified_alias(self, notification: Notification) -> None:
-        """Take a notification that came to an alias of a user."""
-        ...
-
-    def bounced(self, bounce: Bounce) -> None:
-        """Take an error that came to an address of ours in answer to a notification."""
-        ...
-
-    def heard_from(self, service: BareJID) -> None:
-        """This address has sent a notification, be it of interest or not."""
-        ...
-
-    def follows(self, service: BareJID) -> bool:
-        """Tell whether notifications of the service are of interest."""
-        ...
 
     def service_in_doubt(self, service: BareJID) -> None:
         """Something of this service was lost: what is held of it is in doubt."""
-        ...
-
-    def advertised(self, said: Advertisement) -> None:
-        """Take what a server says to the component's own address that it lets us do."""
         ...
 
     def stream_opened(self) -> None:
@@ -147,6 +118,7 @@ class StanzaDoor:
         self._max_stanza_bytes = max_stanza_bytes
         self._requesters = requesters or Requesters()
         self._outbox = outbox
+        self._messages = Messages(addresses, use_cases, counters)
         self._send: Callable[[bytes], None] | None = None
         self._in_flight: set[asyncio.Task[None]] = set()
         self._in_flight_of: Counter[BareJID] = Counter()
@@ -199,7 +171,7 @@ class StanzaDoor:
             case "iq", ("get" | "set"):
                 self._begin(stanza, sender.bare)
             case "message", _:
-                self._message(stanza, sender, recipient)
+                self._messages.received(stanza, sender, recipient)
             case "presence", _:
                 pass
             case _:
@@ -350,55 +322,6 @@ class StanzaDoor:
             self._drop("its id is larger than a stanza may be")
             return
         self._send(stanza)
-
-    # Messages
-
-    def _message(self, message: Element, sender: Requester, recipient: Requester) -> None:
-        self._advertised(message)
-        is_error = message.get("type") == "error"
-        is_event = message.find(EVENT) is not None
-        if is_event and not sender.has_resource and not is_error:
-            self._use_cases.heard_from(sender.bare)
-        if is_error or recipient.bare != self._addresses.component:
-            self._pass_on(message, sender, recipient, is_error=is_error)
-        elif is_event:
-            self._notify(message, sender, recipient)
-
-    def _notify(self, message: Element, sender: Requester, recipient: Requester) -> None:
-        """Take what may be a notification for the component's own subscriptions."""
-        is_foreign = sender.has_resource or recipient.has_resource
-        if is_foreign or not self._use_cases.follows(sender.bare):
-            self._counters.count(Happened.EVENT_IGNORED)
-            return
-        for event in events(message, sender.bare, recipient.bare):
-            self._use_cases.notified(event)
-
-    def _pass_on(
-        self, message: Element, sender: Requester, recipient: Requester, *, is_error: bool
-    ) -> None:
-        """Take what may be for a user whose alias is subscribed, or comes from one."""
-        if is_error:
-            bounced = bounce(message, sender, recipient, self._addresses)
-            if bounced is not None:
-                self._use_cases.bounced(bounced)
-                return
-        else:
-            notified = notification(message, sender, recipient, self._addresses)
-            if notified is not None:
-                self._use_cases.notified_alias(notified)
-                return
-        self._counters.count(Happened.NOTIFICATION_DROPPED)
-        log.debug("dropped a message that is nothing to be passed on")
-
-    def _advertised(self, message: Element) -> None:
-        """Hand on what a server lets us do, which it says by itself and to ourselves."""
-        sender = requester(message.get("from", ""))
-        recipient = requester(message.get("to", ""))
-        is_server = "@" not in sender.bare and not sender.has_resource
-        if is_server and str(recipient.full) == self._addresses.component:
-            said = advertisement(message, sender.bare)
-            if said is not None:
-                self._use_cases.advertised(said)
 
     def _drop(self, why: str) -> None:
         self._counters.count(Happened.STANZA_DROPPED)
