@@ -61,7 +61,8 @@ async def test_what_was_written_is_read_at_once(
     await is_read_as_it_is(cellar, service)
     await cellar.settled()
     await is_read_as_it_is(cellar, service)
-    assert await cellar.state(NODE) in ("live", "no_sync", "")
+    # Stale is what is still in doubt: where ejabberd lists nothing to us who are shut out.
+    assert await cellar.state(NODE) in ("live", "no_sync", "stale", "")
 
 
 @pytest.mark.parametrize("notifies", ["before", "after"])

@@ -238,6 +238,23 @@ async def test_retracting_and_purging(stage: Stage) -> None:
     assert (await stage.owner.items(stage.service, NODE)).ids == []
 
 
+async def test_subscribing(stage: Stage) -> None:
+    """Section 6.1: who acts as themselves is notified by the service itself; no alias is."""
+    await stage.owner.create(stage.service, NODE)
+    payload, action = pubsub("subscribe", NODE)
+    action.set("jid", stage.reader.jid)
+    subscribed = await stage.reader.request("set", stage.service, payload)
+    if stage.is_alias:
+        assert (subscribed.error_type, subscribed.condition) == ("cancel", "not-allowed")
+        assert subscribed.text is not None
+        assert stage.real in subscribed.text
+        return
+    subscribed.or_raise()
+    await stage.owner.publish(stage.service, NODE, "current", post("Soliloquy"))
+    event = await stage.reader.wait_for_event(lambda event: "current" in event.item_ids)
+    assert (event.sender, event.xml.get("to")) == (stage.real, stage.reader.jid)
+
+
 async def test_own_affiliations(stage: Stage) -> None:
     """Section 5.7."""
     await stage.owner.create(stage.service, NODE)
