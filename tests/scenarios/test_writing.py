@@ -109,12 +109,6 @@ async def test_threat_4_an_alias_of_ours_cannot_write(cellar: Cellar) -> None:
 SUBSCRIBE = f"<pubsub xmlns='{PUBSUB}'><subscribe node='n' jid='{{}}'/></pubsub>"
 
 
-async def test_nobody_is_subscribed_who_would_not_be_notified(cellar: Cellar) -> None:
-    answer = await cellar.answer(SUBSCRIBE.format("juliet@capulet.lit"), type_="set")
-    assert answer.condition == "cancel/not-allowed"
-    await cellar.idle()
-
-
 ANSWERS = [
     (
         f"<pubsub xmlns='{PUBSUB}'><subscription node='n' jid='{{}}' subid='7' "
