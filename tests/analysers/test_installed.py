@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from twisted.internet.testing import MemoryReactorClock
@@ -198,7 +199,7 @@ async def test_the_start_goes_on_without_a_broken_package_and_says_so_once(
     )
     settings = load_settings(path, {"PUBCELLAR_COMPONENT_SECRET": "x"})
     # It is built and not started: nothing asks the database.
-    store: Any = None
+    store: Any = Mock()
     wiring.Component(settings, store, MemoryReactorClock())
     [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
     line = record.getMessage()
