@@ -30,10 +30,12 @@ from pubcellar.proxy import Parts, Proxy
 from pubcellar.storage import Migrated, SqlStore, database_state, open_store, prepare_database
 from pubcellar.xmpp.addresses import Addresses
 from pubcellar.xmpp.alias_payloads import AliasPayloads
+from pubcellar.xmpp.alias_requests import AliasAsker
 from pubcellar.xmpp.analyser_boundary import AnalyserBoundary
 from pubcellar.xmpp.connection import Connection, SecretRefused
 from pubcellar.xmpp.door import StanzaDoor
 from pubcellar.xmpp.reader import StanzaCaps
+from pubcellar.xmpp.relaying import MessagePostman
 from pubcellar.xmpp.requests import Requests
 from pubcellar.xmpp.stream import ComponentStream
 from pubcellar.xmpp.tracker import Timer, Tracker
@@ -87,6 +89,7 @@ class Component:
         )
         payloads = AliasPayloads(addresses)
         reader = ComponentReader(tracker, own_jid)
+        postman = MessagePostman(addresses, max_stanza_bytes)
         analysers, problems = build_analysers(
             settings, self.counters, AnalyserBoundary(own_jid, reader)
         )
@@ -101,6 +104,8 @@ class Component:
                     PrivilegedForwarder(tracker, own_jid, self.counters),
                 ),
                 reader=reader,
+                alias_requests=AliasAsker(tracker, addresses, payloads),
+                postman=postman,
                 analysers=analysers,
                 clock=clock,
                 counters=self.counters,
@@ -123,6 +128,7 @@ class Component:
             settings.upstream.max_requests,
             settings.upstream.max_requests_per_requester,
             max_stanza_bytes,
+            postman,
             Requesters(settings.access.requesters, access(settings).exempt),
         )
         caps = StanzaCaps(

@@ -155,10 +155,13 @@ async def test_what_the_alias_may_not_do_is_refused_by_the_service(
 async def test_addresses_in_payloads_are_the_readers_own(
     server: ThrowAwayServer, proxy: ProxyProcess, owner: Client, reader: Client, node_name: str
 ) -> None:
-    """XEP-0060 section 8.9; others' rows pass as the service has them."""
+    """XEP-0060 sections 6.1 and 8.9; others' rows pass as the service has them."""
     await fill(owner, server.service, node_name, 1)
     alias = alias_of(reader, proxy)
     await owner.set_affiliation(server.service, node_name, alias, "owner")
+    subscribed = await reader.subscribe(proxy.jid, node_name)
+    assert _jids(subscribed.payload, NS_PUBSUB, "subscription") == {reader.bare_jid}
+
     listed = element(
         f"<pubsub xmlns='{NS_PUBSUB_OWNER}'><affiliations node='{node_name}'/></pubsub>"
     )

@@ -72,6 +72,7 @@ class TestSubscriptions:
         assert await users.subscriptions_of(JULIET) == mine
         assert await users.subscriptions_of(JULIET, SERVICE) == mine[:2]
         assert await users.count_subscriptions_of(BareJID(ROMEO)) == 1
+        assert await users.count_subscriptions() == 4
 
     async def test_only_the_one_named_is_deleted(self, users: UserRecords):
         for subid in ("", "s1"):

@@ -62,7 +62,7 @@ def sent() -> list[bytes]:
 def door(broken: Broken, sent: list[bytes]) -> StanzaDoor:
     addresses = Addresses(OURS, None, ["pubsub.example.org"])
     # The parts are stand-ins on purpose: what counts is what the door does when they fail.
-    door = StanzaDoor(addresses, broken, broken, broken, Counters(), 10, 10, 64 * 1024)  # type: ignore[arg-type]
+    door = StanzaDoor(addresses, broken, broken, broken, Counters(), 10, 10, 64 * 1024, broken)  # type: ignore[arg-type]
     door.stream_opened(sent.append)
     return door
 
@@ -147,7 +147,7 @@ def test_request_from_an_address_that_is_no_jid_is_answered(
 def test_counters_know_what_was_dropped(broken: Broken) -> None:
     counters = Counters()
     addresses = Addresses(OURS, None, ["pubsub.example.org"])
-    door = StanzaDoor(addresses, broken, broken, broken, counters, 10, 10, 64 * 1024)  # type: ignore[arg-type]
+    door = StanzaDoor(addresses, broken, broken, broken, counters, 10, 10, 64 * 1024, broken)  # type: ignore[arg-type]
     for xml in (
         "<iq type='get' id='1' from='a@b.c/d' to='other.example.org'/>",
         "<iq type='get' id='1' from='@' to='cache.example.org'/>",

@@ -7,11 +7,13 @@ from pubcellar.core.values import (
     ItemsQuestion,
     NodeInfoQuestion,
     NodeItemsQuestion,
+    OptionsQuestion,
     OtherQuestion,
     PageRequest,
     Question,
     ServiceInfoQuestion,
     ServiceItemsQuestion,
+    SubscriptionsQuestion,
 )
 from pubcellar.xmpp.questions import question
 from pubcellar.xmpp.stanzas import parse_element
@@ -109,10 +111,8 @@ def test_every_form_of_a_page_is_understood(content: str, expected: PageRequest)
         disco("", page("") + "text"),
         pubsub(""),
         pubsub(page("")),
-        pubsub("<subscriptions node='n'/>"),
         pubsub("<affiliations/>"),
         pubsub("<default/>"),
-        pubsub("<options node='n' jid='j'/>"),
         pubsub(ITEMS, "other='x'"),
         pubsub(ITEMS + "text"),
         pubsub(ITEMS + ITEMS),
@@ -182,3 +182,19 @@ def test_a_number_in_a_page_that_cannot_be_one_is_said_to_be_wrong(name: str, nu
 def test_a_page_that_is_wrong_and_unknown_is_forwarded_without_a_verdict() -> None:
     payload = pubsub(ITEMS + page("<max>-1</max><other/>"))
     assert question(parse_element(payload)) == OtherQuestion()
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("<subscriptions/>", SubscriptionsQuestion()),
+        ("<subscriptions node='n'/>", SubscriptionsQuestion("n")),
+        ("<options node='n' jid='J@X/r' subid='7'/>", OptionsQuestion("n", "j@x/r", "7")),
+        ("<options node='n' jid='@'/>", OptionsQuestion("n", None)),
+        ("<subscriptions other='1'/>", OtherQuestion()),
+        ("<subscriptions><x/></subscriptions>", OtherQuestion()),
+        ("<options node='n' jid='j'/><x/>", OtherQuestion()),
+    ],
+)
+def test_what_is_asked_of_subscriptions(asked: str, expected: object) -> None:
+    assert question(parse_element(pubsub(asked))) == expected

@@ -11,15 +11,19 @@ from typing import Protocol
 
 from pubcellar.core.entitlements import Asked
 from pubcellar.core.hints import NO_HINTS, CachingHints
+from pubcellar.core.notifications import Message
 from pubcellar.core.values import (
     Answer,
     BareJID,
     DiscoItem,
+    FullJID,
     Item,
     NodeKey,
     PageInfo,
     PageRequest,
     Request,
+    Requester,
+    SubscriptionEntry,
     SubscriptionState,
 )
 from pubcellar.core.verdicts import Analysers as Analysers
@@ -51,6 +55,7 @@ class ForwardedAnswer:
         page: what the answer's own `<set/>` says; None where it has none.
         new_ids: ids that it says published items have (XEP-0060 section 7.1.2).
         asked: when the request was sent, if that was noted.
+        subscriptions: the subscriptions that the answer tells of, as the service wrote them.
     """
 
     payload: str
@@ -60,6 +65,7 @@ class ForwardedAnswer:
     page: PageInfo | None = None
     new_ids: tuple[str, ...] = ()
     asked: Asked | None = None
+    subscriptions: tuple[SubscriptionEntry, ...] = ()
 
 
 class Forwarder(Protocol):
@@ -172,4 +178,42 @@ class ServiceReader(Protocol):
 
     async def unsubscribe(self, key: NodeKey) -> None:
         """End our own subscription (XEP-0060 section 6.2)."""
+        ...
+
+
+class AliasRequests(Protocol):
+    """What is asked in the name of a user's alias, without the user having put it into words.
+
+    Every method that asks raises what `ServiceReader` does, and NotAllowed where the user's address
+    cannot be expressed as an alias.
+    """
+
+    def first_read(self, request: Request, node: str) -> Request:
+        """Return the read of one item that comes before a request for the node, as the alias."""
+        ...
+
+    async def subscriptions(
+        self, requester: Requester, key: NodeKey
+    ) -> tuple[SubscriptionEntry, ...]:
+        """Return the alias's subscriptions to the node, in the user's JIDs (section 5.6)."""
+        ...
+
+    async def unsubscribe(self, requester: Requester, key: NodeKey, subid: str) -> None:
+        """End a subscription of the alias (XEP-0060 section 6.2); `subid` may be empty."""
+        ...
+
+
+class Postman(Protocol):
+    """Sends messages on. Nothing is queued.
+
+    Raises UpstreamUnreachable where there is no stream, StanzaTooLarge where the message is larger
+    than may be sent.
+    """
+
+    def notify(self, message: Message, sender: BareJID, subscriber: FullJID) -> None:
+        """Send a notification to a user, from an address of ours."""
+        ...
+
+    def bounce(self, message: Message, subscriber: Requester, service: BareJID) -> None:
+        """Send a user's error to the service, from their alias."""
         ...

@@ -66,10 +66,17 @@ class SubscriptionStore(Protocol):
         """Return how many that user has."""
         ...
 
+    async def count_subscriptions(self) -> int:
+        """Return how many there are."""
+        ...
+
     async def unanswered_subscriptions(
         self, created_before: datetime, limit: int
     ) -> list[UserSubscription]:
-        """Return those in state NONE that were made before that time: nobody knows what became."""
+        """Return those in state NONE that were made before that time: nobody knows what became.
+
+        Those that were made the longest ago come first.
+        """
         ...
 
     async def subscriptions_of_gone(

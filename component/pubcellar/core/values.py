@@ -85,6 +85,23 @@ class SubscriptionState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SubscriptionEntry:
+    """One `<subscription/>` of an answer (XEP-0060 sections 5.6 and 6.1.2).
+
+    Attributes:
+        node: as it says, or None.
+        jid: the subscriber, normalised where it is a JID.
+        state: the state of the subscription.
+        subid: the service's id for it, or empty.
+    """
+
+    node: str | None
+    jid: str
+    state: SubscriptionState
+    subid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PageRequest:
     """What a requester put into `<set/>` (XEP-0059); None where it put nothing.
 
@@ -154,12 +171,36 @@ class OtherQuestion:
     invalid_page: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OptionsQuestion:
+    """The options of a subscription (XEP-0060 section 6.3.2).
+
+    Attributes:
+        node: the node.
+        jid: whose subscription it is, as the payload says, normalised; None if it is no JID.
+        subid: which of their subscriptions, or None.
+    """
+
+    node: str
+    jid: str | None
+    subid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionsQuestion:
+    """The requester's subscriptions (XEP-0060 section 5.6), to one node if it is given."""
+
+    node: str | None = None
+
+
 Question = (
     ItemsQuestion
     | NodeInfoQuestion
     | NodeItemsQuestion
     | ServiceInfoQuestion
     | ServiceItemsQuestion
+    | OptionsQuestion
+    | SubscriptionsQuestion
     | OtherQuestion
 )
 
@@ -238,4 +279,17 @@ class ServiceInfoAnswer:
     pages: bool
 
 
-Answer = Relayed | ItemsAnswer | DiscoItemsAnswer | ServiceInfoAnswer
+@dataclass(frozen=True, slots=True)
+class SubscriptionsAnswer:
+    """The user's own subscriptions with those that their alias has added to them.
+
+    Attributes:
+        own: what the service told the user; the answer's child element.
+        of_alias: what it told their alias, with the user's JIDs in it.
+    """
+
+    own: str
+    of_alias: str
+
+
+Answer = Relayed | ItemsAnswer | DiscoItemsAnswer | ServiceInfoAnswer | SubscriptionsAnswer

@@ -59,7 +59,7 @@ class Write:
             ones.
         items: published items with their payloads; those without an id have an empty one.
         item_ids: ids of retracted items.
-        jid: whose subscription it is about, as the payload says.
+        jid: whose subscription it is about, as the payload says, normalised; None if it is no JID.
         subid: which of their subscriptions, or None.
         may_configure: whether it may change the node's configuration besides, as a publish with
             options may (XEP-0060 section 7.1.5).

@@ -11,7 +11,15 @@ from pubcellar.core.entitlements import Entitlements
 from pubcellar.core.failures import FailureLives
 from pubcellar.core.freshness import FreshnessPolicy
 from pubcellar.core.identity import IdentityPolicy, PermissionStore
-from pubcellar.core.ports import Aliases, Analysers, Clock, Forwarder, ServiceReader
+from pubcellar.core.ports import (
+    Aliases,
+    AliasRequests,
+    Analysers,
+    Clock,
+    Forwarder,
+    Postman,
+    ServiceReader,
+)
 from pubcellar.core.store import Store
 from pubcellar.core.subscriptions import SubscriptionStore
 from pubcellar.core.values import BareJID
@@ -104,6 +112,8 @@ class Parts:
     store: Store
     forwarder: Forwarder
     reader: ServiceReader
+    alias_requests: AliasRequests
+    postman: Postman
     analysers: Analysers
     clock: Clock
     counters: Counters

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pubcellar.core.counters import Happened
 from pubcellar.core.entitlements import Entitlements
-from pubcellar.core.errors import NotAllowed, ProxyError
+from pubcellar.core.errors import ProxyError
 from pubcellar.core.events import (
     Configured,
     Deleted,
@@ -18,7 +18,8 @@ from pubcellar.core.events import (
     SubscriptionChanged,
 )
 from pubcellar.core.failures import FailureKind, FailureMemory
-from pubcellar.core.identity import Advertisement, Identity
+from pubcellar.core.identity import Advertisement
+from pubcellar.core.notifications import Bounce, Notification
 from pubcellar.core.states import NodeState
 from pubcellar.core.values import (
     Answer,
@@ -26,12 +27,14 @@ from pubcellar.core.values import (
     ItemsQuestion,
     NodeInfoQuestion,
     NodeItemsQuestion,
+    OptionsQuestion,
     OtherQuestion,
     Request,
     ServiceInfoQuestion,
     ServiceItemsQuestion,
+    SubscriptionsQuestion,
 )
-from pubcellar.core.writes import Write, WriteKind
+from pubcellar.core.writes import OWN_SUBSCRIPTION, Write
 from pubcellar.proxy.analysing import Analysing
 from pubcellar.proxy.doubts import Doubts
 from pubcellar.proxy.forwarding import Forwarding
@@ -48,7 +51,8 @@ from pubcellar.proxy.room import Room
 from pubcellar.proxy.sending import Sending
 from pubcellar.proxy.services import Services
 from pubcellar.proxy.stale import StaleAnswers
-from pubcellar.proxy.watching import WatchedForwarder, WatchedReader
+from pubcellar.proxy.subscribers import Subscribers
+from pubcellar.proxy.watching import WatchedAliasRequests, WatchedForwarder, WatchedReader
 from pubcellar.proxy.withdrawing import Withdrawing
 from pubcellar.proxy.worker import Workers
 from pubcellar.proxy.writing import Writing
@@ -80,6 +84,7 @@ class Proxy:
             parts,
             entitlements=Entitlements(parts.access.entitlement_max_age),
             forwarder=MeteredForwarder(WatchedForwarder(parts.forwarder, self._health), parts),
+            alias_requests=WatchedAliasRequests(parts.alias_requests, self._health),
             reader=WatchedReader(parts.reader, self._health, self._failures.node_seen),
         )
         reconsidering = Reconsidering(parts, Withdrawing(parts, self._nodes))
@@ -114,6 +119,7 @@ class Proxy:
             self._sending,
             WritingAnywhere(parts, self._doubts, self.service_in_doubt),
         )
+        self._subscribers = Subscribers(parts, self._forwarding, self._writing, self._health)
         self._mending = Mending(
             parts,
             self._nodes,
@@ -127,8 +133,10 @@ class Proxy:
         self._round: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Look after what is held until cancelled."""
-        await self._mending.run(self._parts.clock)
+        """Look after what is held, and who is subscribed, until cancelled."""
+        async with asyncio.TaskGroup() as background:
+            background.create_task(self._mending.run(self._parts.clock))
+            background.create_task(self._subscribers.run())
 
     async def round(self) -> None:
         """Do one round of the background work at once."""
@@ -139,6 +147,7 @@ class Proxy:
         if self._round is not None:
             self._round.cancel()
             await asyncio.gather(self._round, return_exceptions=True)
+        await self._subscribers.stop()
         await self._writing.stop()
         await self._identities.stop()
         await self._health.stop()
@@ -161,6 +170,7 @@ class Proxy:
         Raises:
             ProxyError: the read is answered with an error instead.
         """
+        self._subscribers.seen(request.requester.bare)
         request = await self._identities.identified(request)
         await self._sending.settled(request)
         answer = await self._retrieve(request, trust_cache=trust_cache)
@@ -174,6 +184,8 @@ class Proxy:
                 return await self._services.items(request, question)
             case ItemsQuestion() | NodeInfoQuestion() | NodeItemsQuestion() as question:
                 return await self._retrieving.retrieve(request, question, trust_cache=trust_cache)
+            case OptionsQuestion() | SubscriptionsQuestion() as question:
+                return await self._subscribers.read(request, question)
             case OtherQuestion():
                 answered = await self._forwarding.forward(request)
                 return await self._forwarding.shaped(request, answered, service_pages=True)
@@ -190,14 +202,12 @@ class Proxy:
         Raises:
             ProxyError: the write is answered with an error instead.
         """
+        self._subscribers.seen(request.requester.bare)
         request = await self._identities.identified(request)
-        if write.kind is WriteKind.SUBSCRIBE and request.identity is Identity.ALIAS:
-            # It would be subscribed, and nobody ever hear of it: an alias is no mailbox yet.
-            raise NotAllowed(
-                "this proxy does not relay the notifications of subscriptions made through it: "
-                f"subscribe at {request.service}"
-            )
-        answer = await self._writing.write(request, write)
+        if write.kind in OWN_SUBSCRIPTION:
+            answer = await self._subscribers.carry_out(request, write)
+        else:
+            answer = await self._writing.write(request, write)
         return self._parts.aliases.shown(request, answer)
 
     # Outages
@@ -244,6 +254,14 @@ class Proxy:
             self._services.forget_lists(event.key.service)
         self._workers.wake(event.key)
 
+    def notified_alias(self, notification: Notification) -> None:
+        """Take a notification that came to an alias of a user."""
+        self._subscribers.notified(notification)
+
+    def bounced(self, bounce: Bounce) -> None:
+        """Take an error that came to an address of ours in answer to a notification."""
+        self._subscribers.bounced(bounce)
+
     def follows(self, service: BareJID) -> bool:
         """Tell whether notifications of the service are of interest."""
         return self._nodes.follows(service)
@@ -266,12 +284,14 @@ class Proxy:
         self._health.forget()
         self._failures.clear()
         self._mending.connected()
+        self._subscribers.connected(True)
         self._begin_round()
 
     def stream_closed(self) -> None:
         """The stream is down: everything held is in doubt."""
         self._identities.stream_closed()
         self._mending.disconnected()
+        self._subscribers.connected(False)
 
     def _begin_round(self) -> None:
         if self._round is None or self._round.done():

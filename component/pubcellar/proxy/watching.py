@@ -4,13 +4,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pubcellar.core.ports import (
+    AliasRequests,
     ForwardedAnswer,
     Forwarder,
     ItemsResult,
     NodeInfo,
     ServiceReader,
 )
-from pubcellar.core.values import BareJID, NodeKey, PageRequest, Request, SubscriptionState
+from pubcellar.core.values import (
+    BareJID,
+    NodeKey,
+    PageRequest,
+    Request,
+    Requester,
+    SubscriptionEntry,
+    SubscriptionState,
+)
 from pubcellar.proxy.health import Health
 
 
@@ -24,6 +33,30 @@ class WatchedForwarder:
     async def forward(self, request: Request, page: PageRequest | None = None) -> ForwardedAnswer:
         """See `core.ports.Forwarder.forward`."""
         return await self.health.watch(request.service, self.forwarder.forward(request, page))
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedAliasRequests:
+    """Implements `core.ports.AliasRequests` by another one."""
+
+    alias_requests: AliasRequests
+    health: Health
+
+    def first_read(self, request: Request, node: str) -> Request:
+        """See `core.ports.AliasRequests.first_read`."""
+        return self.alias_requests.first_read(request, node)
+
+    async def subscriptions(
+        self, requester: Requester, key: NodeKey
+    ) -> tuple[SubscriptionEntry, ...]:
+        """See `core.ports.AliasRequests.subscriptions`."""
+        return await self.health.watch(
+            key.service, self.alias_requests.subscriptions(requester, key)
+        )
+
+    async def unsubscribe(self, requester: Requester, key: NodeKey, subid: str) -> None:
+        """See `core.ports.AliasRequests.unsubscribe`."""
+        await self.health.watch(key.service, self.alias_requests.unsubscribe(requester, key, subid))
 
 
 @dataclass(frozen=True, slots=True)

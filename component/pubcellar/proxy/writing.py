@@ -105,14 +105,18 @@ class Writing:
             ProxyError: the write is answered with an error instead. Where the service did not
                 answer, it may have been carried out all the same.
         """
+        answered = await self.forward(request, write)
+        return await self._forwarding.shaped(request, answered, service_pages=True)
+
+    async def forward(self, request: Request, write: Write) -> ForwardedAnswer:
+        """Forward a write, and return what the service answered; as `write`."""
         await self._health.admit(request.service, may_wait=True)
         self._parts.counters.count(Happened.WRITTEN)
         self._is_changing(request, write)
         try:
-            answered = await self._in_doubt(request, write)
+            return await self._in_doubt(request, write)
         finally:
             self._is_changing(request, write)
-        return await self._forwarding.shaped(request, answered, service_pages=True)
 
     def _is_changing(self, request: Request, write: Write) -> None:
         """What was, or is being, asked for does not count from now on."""

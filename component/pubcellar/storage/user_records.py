@@ -87,6 +87,15 @@ class UserRecords:
 
         return await self._connections.read(run)
 
+    async def count_subscriptions(self) -> int:
+        """See `SubscriptionStore.count_subscriptions`."""
+        query = select(func.count()).select_from(table_of(UserSubscription))
+
+        async def run(connection: AsyncConnection) -> int:
+            return int((await connection.execute(query)).scalar_one())
+
+        return await self._connections.read(run)
+
     async def unanswered_subscriptions(
         self, created_before: datetime, limit: int
     ) -> list[subscriptions.UserSubscription]:
@@ -110,7 +119,11 @@ class UserRecords:
     async def _find(
         self, condition: ColumnElement[bool], limit: int | None = None
     ) -> list[subscriptions.UserSubscription]:
-        query = select(table_of(UserSubscription)).where(condition).order_by(UserSubscription.id)
+        query = (
+            select(table_of(UserSubscription))
+            .where(condition)
+            .order_by(UserSubscription.created_at, UserSubscription.id)
+        )
         if limit is not None:
             query = query.limit(limit)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from twisted.words.protocols.jabber.xmpp_stringprep import nameprep, nodeprep, resourceprep
 
-from pubcellar.core.errors import ForwardingLoop, NotAllowed, ServiceNotProxied
+from pubcellar.core.errors import ForwardingLoop, NotAllowed, RequestError, ServiceNotProxied
 from pubcellar.core.escaping import escaped, unescaped
 from pubcellar.core.values import BareJID, FullJID, Requester
 
@@ -66,6 +66,14 @@ def requester(address: str) -> Requester:
 def bare_jid(address: str) -> BareJID:
     """Return the bare JID of `address`, normalised; ValueError as for `requester`."""
     return requester(address).bare
+
+
+def full_jid(address: str | None) -> FullJID | None:
+    """Return `address` normalised, with its resource; None where it is missing or no JID."""
+    try:
+        return None if address is None else requester(address).full
+    except ValueError:
+        return None
 
 
 class Addresses:
@@ -128,6 +136,18 @@ class Addresses:
         if len(local_part.encode()) > PART_BYTES or not is_expressible:
             raise NotAllowed("your address cannot be expressed as an alias of this proxy")
         return FullJID(alias + of.full.removeprefix(of.bare))
+
+    def user(self, alias: Requester) -> Requester | None:
+        """Return the user that an address of ours stands for; None if it is nobody's alias."""
+        try:
+            user = requester(unescaped(alias.bare.rpartition("@")[0]))
+            stands_for = Requester(
+                FullJID(user.bare + alias.full.removeprefix(alias.bare)), user.bare
+            )
+            is_canonical = not user.has_resource and self.alias(stands_for) == alias.full
+        except (ValueError, RequestError):
+            return None
+        return stands_for if is_canonical else None
 
     def refuse_loop(self, address: BareJID) -> None:
         """Make sure that a request from `address` has not been through this proxy.

@@ -22,16 +22,13 @@ from pubcellar.core.errors import (
     UpstreamAnswerInvalid,
     UpstreamAnswerTooLarge,
 )
-from pubcellar.core.events import Event
-from pubcellar.core.identity import Advertisement
 from pubcellar.core.namespaces import NS_COMPONENT_ACCEPT
 from pubcellar.core.requesters import Requesters
 from pubcellar.core.values import BareJID
 from pubcellar.xmpp.addresses import Addresses, requester
 from pubcellar.xmpp.errors import error_payload
-from pubcellar.xmpp.events import EVENT, events
 from pubcellar.xmpp.incoming import Incoming
-from pubcellar.xmpp.privilege import advertisement
+from pubcellar.xmpp.messages import Messages, MessageUseCases
 from pubcellar.xmpp.requests import Requests
 from pubcellar.xmpp.stanzas import (
     Element,
@@ -54,27 +51,11 @@ Of a few hundred kilobytes on the wire many megabytes can be made, and they are 
 a service hangs."""
 
 
-class UseCases(Protocol):
+class UseCases(MessageUseCases, Protocol):
     """What the door needs of `pubcellar.proxy`."""
-
-    def notified(self, event: Event) -> None:
-        """Take a notification that came to the component's own address."""
-        ...
-
-    def heard_from(self, service: BareJID) -> None:
-        """This address has sent a notification, be it of interest or not."""
-        ...
-
-    def follows(self, service: BareJID) -> bool:
-        """Tell whether notifications of the service are of interest."""
-        ...
 
     def service_in_doubt(self, service: BareJID) -> None:
         """Something of this service was lost: what is held of it is in doubt."""
-        ...
-
-    def advertised(self, said: Advertisement) -> None:
-        """Take what a server says to the component's own address that it lets us do."""
         ...
 
     def stream_opened(self) -> None:
@@ -83,6 +64,18 @@ class UseCases(Protocol):
 
     def stream_closed(self) -> None:
         """The stream is gone, and notifications with it."""
+        ...
+
+
+class Outbox(Protocol):
+    """Sends messages for the use cases."""
+
+    def opened(self, send: Callable[[bytes], None]) -> None:
+        """Use `send` from now on: the stream is up."""
+        ...
+
+    def closed(self) -> None:
+        """The stream is gone."""
         ...
 
 
@@ -98,6 +91,7 @@ class StanzaDoor:
         max_requests: how many requests may be in flight; more are refused at once.
         max_of_one: how many of these may be one requester's.
         max_stanza_bytes: the largest stanza that is ever sent.
+        outbox: what else sends, and is told of the stream.
         requesters: who may ask at all, and who may have any number of requests in flight.
     """
 
@@ -111,6 +105,7 @@ class StanzaDoor:
         max_requests: int,
         max_of_one: int,
         max_stanza_bytes: int,
+        outbox: Outbox,
         requesters: Requesters | None = None,
     ) -> None:
         self._addresses = addresses
@@ -122,6 +117,8 @@ class StanzaDoor:
         self._max_of_one = max_of_one
         self._max_stanza_bytes = max_stanza_bytes
         self._requesters = requesters or Requesters()
+        self._outbox = outbox
+        self._messages = Messages(addresses, use_cases, counters)
         self._send: Callable[[bytes], None] | None = None
         self._in_flight: set[asyncio.Task[None]] = set()
         self._in_flight_of: Counter[BareJID] = Counter()
@@ -135,6 +132,7 @@ class StanzaDoor:
         """Answer and ask through `send` from now on."""
         self._send = send
         self._tracker.opened(send)
+        self._outbox.opened(send)
         self._use_cases.stream_opened()
 
     def stream_closed(self) -> None:
@@ -143,6 +141,7 @@ class StanzaDoor:
         for task in self._in_flight:
             task.cancel()
         self._tracker.closed()
+        self._outbox.closed()
         self._use_cases.stream_closed()
 
     def stanza_received(self, stanza: Element) -> None:
@@ -172,7 +171,7 @@ class StanzaDoor:
             case "iq", ("get" | "set"):
                 self._begin(stanza, sender.bare)
             case "message", _:
-                self._message(stanza)
+                self._messages.received(stanza, sender, recipient)
             case "presence", _:
                 pass
             case _:
@@ -323,33 +322,6 @@ class StanzaDoor:
             self._drop("its id is larger than a stanza may be")
             return
         self._send(stanza)
-
-    # Messages
-
-    def _message(self, message: Element) -> None:
-        self._advertised(message)
-        if message.find(EVENT) is None:
-            return
-        sender = requester(message.get("from", ""))
-        if not sender.has_resource and message.get("type") != "error":
-            self._use_cases.heard_from(sender.bare)
-        recipient = requester(message.get("to", ""))
-        is_for_us = str(recipient.full) == self._addresses.component
-        if sender.has_resource or not is_for_us or not self._use_cases.follows(sender.bare):
-            self._counters.count(Happened.EVENT_IGNORED)
-            return
-        for event in events(message, sender.bare, recipient.bare):
-            self._use_cases.notified(event)
-
-    def _advertised(self, message: Element) -> None:
-        """Hand on what a server lets us do, which it says by itself and to ourselves."""
-        sender = requester(message.get("from", ""))
-        recipient = requester(message.get("to", ""))
-        is_server = "@" not in sender.bare and not sender.has_resource
-        if is_server and str(recipient.full) == self._addresses.component:
-            said = advertisement(message, sender.bare)
-            if said is not None:
-                self._use_cases.advertised(said)
 
     def _drop(self, why: str) -> None:
         self._counters.count(Happened.STANZA_DROPPED)

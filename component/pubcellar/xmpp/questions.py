@@ -11,12 +11,15 @@ from pubcellar.core.values import (
     ItemsQuestion,
     NodeInfoQuestion,
     NodeItemsQuestion,
+    OptionsQuestion,
     OtherQuestion,
     PageRequest,
     Question,
     ServiceInfoQuestion,
     ServiceItemsQuestion,
+    SubscriptionsQuestion,
 )
+from pubcellar.xmpp.addresses import full_jid
 from pubcellar.xmpp.stanzas import Element, children, name_of, qualified
 
 SET = qualified(NS_RSM, "set")
@@ -47,7 +50,7 @@ def question(payload: Element) -> Question:
         if payload.tag == _ITEMS:
             return _disco_items(payload)
         if payload.tag == _PUBSUB:
-            return _items(payload)
+            return _subscription(payload) or _items(payload)
     except _NotUnderstood:
         pass
     except _InvalidPage as error:
@@ -70,6 +73,21 @@ def _disco_items(payload: Element) -> Question:
         raise _NotUnderstood
     node = payload.get("node")
     return ServiceItemsQuestion(page) if node is None else NodeItemsQuestion(node, page)
+
+
+def _subscription(payload: Element) -> Question | None:
+    """Return what is asked of the requester's own subscriptions; None if it is something else."""
+    found = _all_children(payload)
+    asked = found[0] if len(found) == 1 and not len(found[0]) else None
+    _expect(payload, attributes=set())
+    if asked is not None and asked.tag == qualified(NS_PUBSUB, "subscriptions"):
+        _expect(asked, attributes={"node"})
+        return SubscriptionsQuestion(asked.get("node"))
+    if asked is not None and asked.tag == qualified(NS_PUBSUB, "options"):
+        _expect(asked, attributes={"node", "jid", "subid"})
+        jid = full_jid(asked.get("jid"))
+        return OptionsQuestion(asked.get("node", ""), jid, asked.get("subid"))
+    return None
 
 
 def _items(payload: Element) -> Question:

@@ -28,6 +28,7 @@ from pubcellar.core.values import (
     PageInfo,
     Relayed,
     ServiceInfoAnswer,
+    SubscriptionsAnswer,
 )
 from pubcellar.xmpp.stanzas import (
     Element,
@@ -69,6 +70,8 @@ def payload(answer: Answer) -> str:
             return _disco_items(answer)
         case ServiceInfoAnswer():
             return _service_info(answer)
+        case SubscriptionsAnswer():
+            return _subscriptions(answer)
 
 
 def _items(answer: ItemsAnswer) -> str:
@@ -131,6 +134,24 @@ def _service_info(answer: ServiceInfoAnswer) -> str:
         etree.SubElement(query, feature, {"var": var})
     query.extend(element for element in given if element.tag not in (identity, feature))
     return serialised(query)
+
+
+def _subscriptions(answer: SubscriptionsAnswer) -> str:
+    """Add the subscriptions of the alias that the user does not have themselves (section 5.6)."""
+    own = parse_element(answer.own)
+    listed = own.find(qualified(NS_PUBSUB, "subscriptions"))
+    if listed is None:
+        return answer.of_alias
+    seen = {_subscribed(one) for one in children(listed)}
+    of_alias = parse_element(answer.of_alias)
+    for entry in of_alias.iterfind(f"*/{qualified(NS_PUBSUB, 'subscription')}"):
+        if _subscribed(entry) not in seen:
+            listed.append(entry)
+    return serialised(own)
+
+
+def _subscribed(entry: Element) -> tuple[str | None, ...]:
+    return tuple(entry.get(name) for name in ("node", "jid", "subid"))
 
 
 def _features(of_service: Sequence[str], *, pages: bool) -> list[str]:

@@ -14,7 +14,14 @@ from pubcellar.core.namespaces import (
     NS_RSM,
     NS_STREAMS,
 )
-from pubcellar.core.values import DiscoItem, Item, PageInfo, SubscriptionState
+from pubcellar.core.values import (
+    DiscoItem,
+    Item,
+    PageInfo,
+    SubscriptionEntry,
+    SubscriptionState,
+)
+from pubcellar.xmpp.addresses import full_jid
 from pubcellar.xmpp.stanzas import (
     Element,
     children,
@@ -150,6 +157,19 @@ def own_subscription(payload: Element | None, node: str, jid: str) -> Subscripti
     ]
     is_subscribed = SubscriptionState.SUBSCRIBED in states
     return SubscriptionState.SUBSCRIBED if is_subscribed else (states or [_NONE])[0]
+
+
+def subscription_entries(payload: Element | None) -> tuple[SubscriptionEntry, ...]:
+    """Return the subscriptions that an answer tells of (XEP-0060 sections 5.6 and 6.1.2)."""
+    found = []
+    entries = [] if payload is None else payload.iter(qualified(NS_PUBSUB, "subscription"))
+    for entry in entries:
+        parent = entry.getparent()
+        node = entry.get("node") or (None if parent is None else parent.get("node"))
+        written = entry.get("jid") or ""
+        jid = full_jid(written) or written
+        found.append(SubscriptionEntry(node, jid, _state(entry), entry.get("subid", "")))
+    return tuple(found)
 
 
 def _state(element: Element) -> SubscriptionState:

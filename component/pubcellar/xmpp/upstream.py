@@ -48,6 +48,7 @@ from pubcellar.xmpp.results import (
     own_subscription,
     payload_of,
     published_ids,
+    subscription_entries,
     subscription_state,
 )
 from pubcellar.xmpp.stanzas import Element, parse_element, qualified, serialised
@@ -162,7 +163,12 @@ def _forwarded_answer(request: Request, element: Element | None) -> ForwardedAns
     if is_about_service and (element is None or element.tag != qualified(NS_DISCO_INFO, "query")):
         raise UpstreamAnswerInvalid(f"{request.service} did not answer disco#info")
     if request.type == "set":
-        return ForwardedAnswer(payload, size_bytes, new_ids=published_ids(element))
+        return ForwardedAnswer(
+            payload,
+            size_bytes,
+            new_ids=published_ids(element),
+            subscriptions=subscription_entries(element),
+        )
     try:
         match request.question:
             case ItemsQuestion():

@@ -9,6 +9,7 @@ from pubcellar.core.errors import UpstreamAnswerInvalid
 from pubcellar.core.namespaces import NS_PUBSUB, NS_PUBSUB_OWNER
 from pubcellar.core.values import Item
 from pubcellar.core.writes import OWN_SUBSCRIPTION, Write, WriteKind
+from pubcellar.xmpp.addresses import full_jid
 from pubcellar.xmpp.results import written_item
 from pubcellar.xmpp.stanzas import Element, children, name_of, namespace_of, qualified
 
@@ -61,7 +62,7 @@ def write(payload: Element) -> Write:
         return Write(WriteKind.OTHER)
     kind, node = _ACTIONS[str(action.tag)], action.get("node") or None
     if kind in OWN_SUBSCRIPTION:
-        return Write(kind, node, jid=action.get("jid"), subid=action.get("subid"))
+        return Write(kind, node, jid=full_jid(action.get("jid")), subid=action.get("subid"))
     beside = [one for one in found if one is not action]
     is_known = (
         not payload.attrib

@@ -22,6 +22,7 @@ from playbook.stanzas import (
     page_of,
     publish,
     retract,
+    subscribe,
 )
 
 __all__ = [
@@ -46,4 +47,5 @@ __all__ = [
     "page_of",
     "publish",
     "retract",
+    "subscribe",
 ]

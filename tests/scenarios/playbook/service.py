@@ -291,16 +291,23 @@ class Service:
             case "subscribe" if node.refuses_subscriptions or not self._may_read(sender, node):
                 return "auth", "forbidden"
             case "subscribe":
+                sender = child.get("jid", sender)
                 node.subscribers.add(sender)
             case "unsubscribe":
-                node.subscribers.discard(sender)
+                node.subscribers.discard(child.get("jid", sender))
                 return ""
-        is_subscribed = node.says_subscribed or sender in node.subscribers
+            case "subscriptions":
+                of_sender = sorted(one for one in node.subscribers if bare(one) == bare(sender))
+                entries = "".join(self._subscription(name, one) for one in of_sender or [sender])
+                listed = f"<subscriptions node={quoteattr(name)}>{entries}</subscriptions>"
+                return f"<pubsub xmlns='{PUBSUB}'>{listed}</pubsub>"
+        return f"<pubsub xmlns='{PUBSUB}'>{self._subscription(name, sender)}</pubsub>"
+
+    def _subscription(self, name: str, jid: str) -> str:
+        node = self.nodes[name]
+        is_subscribed = node.says_subscribed or jid in node.subscribers
         state = "subscribed" if is_subscribed else "none"
-        entry = f"<subscription node={quoteattr(name)} jid='{sender}' subscription='{state}'/>"
-        if etree.QName(child).localname == "subscriptions":
-            entry = f"<subscriptions node={quoteattr(name)}>{entry}</subscriptions>"
-        return f"<pubsub xmlns='{PUBSUB}'>{entry}</pubsub>"
+        return f"<subscription node={quoteattr(name)} jid='{jid}' subscription='{state}'/>"
 
     def _service_info(self) -> str:
         paging = f"<feature var='{RSM}'/>" if self.pages else ""

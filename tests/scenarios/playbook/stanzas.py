@@ -98,6 +98,15 @@ def create(node: str | None = None) -> str:
     return f"<pubsub xmlns='{PUBSUB}'><create{named}/></pubsub>"
 
 
+def subscribe(node: str, jid: str, verb: str = "subscribe", subid: str = "") -> str:
+    """Return a request about a subscription (XEP-0060 sections 6.1 to 6.3)."""
+    named = f" subid={quoteattr(subid)}" if subid else ""
+    return (
+        f"<pubsub xmlns='{PUBSUB}'><{verb} node={quoteattr(node)} jid={quoteattr(jid)}{named}/>"
+        "</pubsub>"
+    )
+
+
 def owned(verb: str, node: str, inner: str = "") -> str:
     """Return an owner's request, such as to purge or to delete (sections 8.2 to 8.9)."""
     return f"<pubsub xmlns='{OWNER}'><{verb} node={quoteattr(node)}>{inner}</{verb}></pubsub>"
