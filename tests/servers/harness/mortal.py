@@ -114,11 +114,12 @@ def kind_of(statement: str) -> str:
 
 
 def kind_of_write(data: bytes) -> str | None:
-    request = OWN_REQUEST.search(data)
-    if request is not None:
-        return f"request-{request[1].decode()}"
+    # What is written at the same time goes out at once: of two the one that is less often.
     write = ALIAS_WRITE.search(data)
-    return None if write is None else f"write-{write[1].decode()}"
+    if write is not None:
+        return f"write-{write[1].decode()}"
+    request = OWN_REQUEST.search(data)
+    return None if request is None else f"request-{request[1].decode()}"
 
 
 def main(diary: str, point: str, *arguments: str) -> None:
