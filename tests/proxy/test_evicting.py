@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pubcellar.core.counters import Happened
-from pubcellar.core.hints import CachingHints
+from pubcellar.core.hints import NO_HINTS, CachingHints
 from pubcellar.core.ports import ItemsResult
 from pubcellar.core.records import NodeRecord, ServiceRecord, StoredIdPage
 from pubcellar.core.states import NodeState
@@ -17,6 +17,7 @@ from pubcellar.proxy.evicting import Evicting
 from pubcellar.proxy.node_entry import NodeEntry, Work
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+FULL = CachingHints(max_items=2)
 MOVES = ServiceTraits(republish_sightings=2)
 STAYS = ServiceTraits(republish_sightings=-2, pages=True)
 KEY = NodeKey(BareJID("pubsub.example.org"), "notes")
@@ -56,11 +57,14 @@ class Ports:
 
 
 async def verified(
-    given: tuple[Item, ...], traits: ServiceTraits = MOVES, count: int | None = None
+    given: tuple[Item, ...],
+    traits: ServiceTraits = MOVES,
+    count: int | None = None,
+    hints: CachingHints = FULL,
 ) -> tuple[Ports, NodeEntry]:
     parts: Any = Ports(given, traits, count)
     entry = NodeEntry(KEY)
-    entry.hints = CachingHints(max_items=2)
+    entry.hints = hints
     entry.record = NodeRecord(KEY, NodeState.LIVE, NOW, NOW, item_count=3)
     entry.ask(Work.VERIFY_OLDEST, is_doubtful=True)
     await Evicting(parts, parts).verify_oldest(entry)
@@ -89,12 +93,13 @@ async def test_where_none_of_several_is_given_all_ids_are_looked_at_instead() ->
         (STAYS, None, Work.VERIFY_IDS),
         (replace(STAYS, pages=False), 3, Work.VERIFY_IDS),
         (replace(STAYS, republish_sightings=-1), 2, Work.VERIFY_IDS),
+        (replace(STAYS, republish_sightings=0), 2, Work.VERIFY_IDS),
     ],
 )
 async def test_where_not_the_oldest_gives_way_the_number_tells(
     traits: ServiceTraits, count: int | None, work: Work
 ) -> None:
     """Row event-25 of docs/servers.md: what is pushed out may be in the middle of the list."""
-    parts, entry = await verified((), traits, count)
+    parts, entry = await verified((), traits, count, NO_HINTS)
     assert parts.removed == []
     assert entry.work is work

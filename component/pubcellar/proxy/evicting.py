@@ -23,11 +23,14 @@ class Evicting:
         """Drop the oldest items for as long as the service does not have them any more.
 
         Where it says how many it keeps (XEP-0460), all that must be gone are asked for at once.
-        Where items that are published again stay in their place, those that give way need not be
+        Where items that are published again are not known to move, those that give way need not be
         the oldest of the list: then it is their number that tells.
         """
         traits = await service_traits(self._parts.store, entry.key.service)
-        if traits.republish_moves is False or traits.republish_sightings < 0:
+        held = 0 if entry.record is None else entry.record.item_count
+        is_known_to_stay = traits.republish_sightings < 0
+        is_unknown = traits.republish_moves is None and not entry.hints.surplus(held)
+        if is_known_to_stay or is_unknown:
             await self._verify_number(entry, pages=bool(traits.pages))
             return
         for _ in range(MOST_DROPPED):
