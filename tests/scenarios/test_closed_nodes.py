@@ -6,15 +6,13 @@ Threat 5: zero leaks within the bound, and none at all once a change was seen.
 import pytest
 from playbook import Cellar, Service, info, item_ids, items, listing
 from playbook.cellar import JULIET, ROMEO
+from playbook.closed import CACHE, IDS, REFUSED, alias, held, is_answered_from_the_cache
 
 from pubcellar.core.counters import Happened
 
-IDS = ["i1", "i2", "i3"]
 MALLORY = "mallory@evil.org/x"
 MODELS = ["whitelist", "presence", "roster", "authorize"]
-CACHE = "cache.example.org"
 OUTAGE = ("wait", "remote-server-timeout")
-REFUSED = "auth/forbidden"
 FORMS = [
     items("notes/a"),
     items("notes/a", max_items=2),
@@ -28,35 +26,9 @@ FORMS = [
 ]
 
 
-def alias(user: str) -> str:
-    bare = user.partition("/")[0].replace("@", "\\40")
-    return f"{bare}@{CACHE}"
-
-
 @pytest.fixture(params=["without paging", "with paging"])
 def either(request: pytest.FixtureRequest, service: Service, paging_service: Service) -> Service:
     return paging_service if request.param == "with paging" else service
-
-
-async def held(cellar: Cellar, service: Service, model: str = "whitelist") -> Service:
-    """Let the component hold a node of which it, Juliet and Romeo are members."""
-    node = cellar.stands_behind(service).has("notes/a", IDS)
-    node.access_model = model
-    node.members |= {CACHE, alias(JULIET), alias(ROMEO)}
-    await cellar.result(items("notes/a"))
-    await cellar.settled()
-    record = await cellar.record("notes/a")
-    assert (record.state, record.item_count) == ("live", len(IDS)), record
-    service.asked.clear()
-    return service
-
-
-async def is_answered_from_the_cache(
-    cellar: Cellar, service: Service, question: str, sender: str = JULIET
-) -> bool:
-    service.asked.clear()
-    await cellar.result(question, sender=sender)
-    return not any(" for " in asked for asked in service.asked)
 
 
 @pytest.mark.parametrize("model", MODELS)
