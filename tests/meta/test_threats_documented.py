@@ -37,3 +37,13 @@ def test_every_file_of_a_row_has_a_test_of_that_threat(number: int, file: str) -
 @pytest.mark.parametrize("number", DOCUMENTED)
 def test_every_row_has_a_test(number: int) -> None:
     assert DOCUMENTED[number]
+
+
+def test_every_file_with_a_test_of_a_threat_is_named() -> None:
+    missing = {
+        (number, str(path.relative_to(TESTS)))
+        for path in TESTS.rglob("test_*.py")
+        for number in numbers_in(path)
+        if str(path.relative_to(TESTS)) not in DOCUMENTED[number]
+    }
+    assert not missing
